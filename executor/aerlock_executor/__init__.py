@@ -1,0 +1,1 @@
+"""Runs quantum programs in sealed cells and hands their events to the gateway."""

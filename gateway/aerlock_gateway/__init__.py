@@ -1,0 +1,1 @@
+"""The gateway: accounts, catalog, job log and scheduling behind gRPC."""
