@@ -57,7 +57,9 @@ def main() -> None:
         present = {path for base, top in DESTINATIONS.items() for path in (top / base).rglob("*_pb2*.py*")}
         present = {path for path in present if "__pycache__" not in path.parts}
         if check:
-            stale = [path for path, new in wanted.items() if not path.exists() or not filecmp.cmp(path, new, False)]
+            stale = [
+                path for path, new in wanted.items() if not path.exists() or not filecmp.cmp(path, new, False)
+            ]
             stale += sorted(present - wanted.keys())
             for path in stale:
                 print(f"{path.relative_to(ROOT)} does not match protos/: run `make protos`", file=sys.stderr)

@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 CONFIG_VARIABLE = "AERLOCK_CONFIG"
 
@@ -26,7 +31,11 @@ class ServerSettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, cli_kebab_case=True, cli_hide_none_type=True, cli_avoid_json=True,
+        extra="forbid",
+        frozen=True,
+        cli_kebab_case=True,
+        cli_hide_none_type=True,
+        cli_avoid_json=True,
         cli_implicit_flags=True,
     )
     table: ClassVar[str]
@@ -61,7 +70,7 @@ class ServerSettings(BaseSettings):
         except ValidationError as error:
             for problem in error.errors():
                 name = ".".join(str(part) for part in problem["loc"])
-                print(f"{program}: setting {name!r}: {problem['msg']}", file=sys.stderr)  # noqa: T201
+                print(f"{program}: setting {name!r}: {problem['msg']}", file=sys.stderr)
             sys.exit(2)
 
 

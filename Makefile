@@ -1,0 +1,60 @@
+# The commands of this project. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup system demo test unit check lint types protos bench fmt clean
+
+help:  ## List the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: system $(STAMP)  ## Set everything up: bubblewrap and a virtual environment
+
+system:
+	@sh scripts/install_system_packages.sh
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: setup  ## Start the servers, upload a program, run it, print its interim results
+	@$(BIN)/python scripts/demo.py
+
+test: setup  ## Run every test
+	$(BIN)/pytest
+
+unit: setup  ## Run the tests that need no server
+	$(BIN)/pytest tests/unit
+
+check: lint types protos-check  ## Lint, types, imports, protos, stubs
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: setup
+	$(BIN)/mypy
+
+.PHONY: protos-check
+protos-check: setup
+	cd protos && buf lint
+	$(BIN)/python scripts/generate_stubs.py --check
+
+protos: setup  ## Generate the Python stubs from protos/
+	$(BIN)/python scripts/generate_stubs.py
+
+bench: setup  ## Measure, print a table of ratios, write build/bench.json
+	@$(BIN)/python tests/benchmarks/bench.py
+
+fmt: setup  ## Format the code
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format .
+
+clean:  ## Remove what was built
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,5 @@
+"""``python -m aerlock.cli``: the ``aerlock`` command."""
+
+from aerlock.cli import main
+
+main()

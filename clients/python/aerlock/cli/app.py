@@ -1,0 +1,144 @@
+"""The commands of ``aerlock``, each a thin layer over what does the work."""
+
+import asyncio
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from aerlock import __version__
+from aerlock.cli.commands import bootstrap_command, doctor_command, executor_command, gateway_command
+from aerlock.cli.layout import Layout
+from aerlock.cli.up import UpError, run_until_signal
+
+app = typer.Typer(
+    name="aerlock",
+    help="A self-hosted runtime for quantum programs: run them in a sandbox, stream their interim results.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+# The servers parse their own flags, so that --help of each shows its one table of settings.
+PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Where everything is kept. Default: /var/lib/aerlock as root, else ~/.local/share/aerlock."
+    ),
+]
+RuntimeDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Where the unix sockets are. Default: /run/aerlock as root, else $XDG_RUNTIME_DIR/aerlock; "
+        "with --data-dir, its folder run."
+    ),
+]
+
+
+@app.command()
+def up(
+    data_dir: DataDir = None,
+    runtime_dir: RuntimeDir = None,
+    listen: Annotated[
+        str, typer.Option(help="HOST:PORT beside the unix socket; loopback only.")
+    ] = "127.0.0.1:8765",
+) -> None:
+    """Start a gateway and a local executor; Ctrl-C stops both.
+
+    The first start makes an account and stores its token where the client finds
+    it. Settings of the two servers beyond these come from the environment
+    (AERLOCK_GATEWAY_..., AERLOCK_EXECUTOR_...) or the TOML file that
+    AERLOCK_CONFIG names; `aerlock gateway --help` and `aerlock executor --help` list them.
+    """
+    with _failures():
+        status = asyncio.run(run_until_signal(Layout.choose(data_dir, runtime_dir), listen))
+    raise typer.Exit(status)
+
+
+@app.command(context_settings=PASS_THROUGH)
+def gateway(context: typer.Context, data_dir: DataDir = None, runtime_dir: RuntimeDir = None) -> None:
+    """Start the gateway alone; further flags are its settings (--help lists them)."""
+    _exec_server(gateway_command, context.args, data_dir, runtime_dir)
+
+
+@app.command(context_settings=PASS_THROUGH)
+def executor(context: typer.Context, data_dir: DataDir = None, runtime_dir: RuntimeDir = None) -> None:
+    """Start an executor alone; further flags are its settings (--help lists them)."""
+    _exec_server(executor_command, context.args, data_dir, runtime_dir)
+
+
+@app.command()
+def token(data_dir: DataDir = None, runtime_dir: RuntimeDir = None) -> None:
+    """Print a new token of the first account, which is made where there is none."""
+    with _failures():
+        layout = Layout.choose(data_dir, runtime_dir)
+        layout.make()
+    raise typer.Exit(subprocess.run(bootstrap_command(layout), input="\n", text=True, check=False).returncode)
+
+
+@app.command()
+def doctor() -> None:
+    """Show whether programs can be isolated on this machine, and the cure for what fails."""
+    result = subprocess.run(doctor_command(), stdout=subprocess.PIPE, text=True, check=False)
+    try:
+        report = json.loads(result.stdout)
+    except ValueError:
+        _fail("the probe itself failed; what it printed is above")
+    console = Console(highlight=False, soft_wrap=True)
+    for check in report["checks"]:
+        console.print(
+            f"[green]ok  [/]  {check['name']}: {check['detail']}"
+            if check["ok"]
+            else f"[red]FAIL[/]  {check['name']}: {check['detail']}\n      cure: {check['cure']}"
+        )
+    if os.geteuid() != 0:
+        console.print(
+            "[yellow]weak[/]  separation: started by an ordinary user, gateway and executor share one uid. "
+            "Start as root, and they run under two."
+        )
+    console.print(f"tier: {report['tier']}")
+    raise typer.Exit(0 if report["tier"] == "full" else 1)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def _exec_server(
+    command: Callable[[Layout, Sequence[str]], list[str]],
+    settings: list[str],
+    data_dir: Path | None,
+    runtime_dir: Path | None,
+) -> None:
+    """Replaces this process by a server."""
+    with _failures():
+        layout = Layout.choose(data_dir, runtime_dir)
+        if "--help" not in settings:
+            layout.make()
+    arguments = command(layout, settings)
+    os.execv(arguments[0], arguments)  # noqa: S606
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Ends the command with one sentence for what a person can cure."""
+    try:
+        yield
+    except UpError as error:
+        _fail(str(error))
+    except PermissionError as error:
+        _fail(f"{error.filename}: permission denied. Choose another --data-dir")
+
+
+def _fail(sentence: str) -> NoReturn:
+    typer.echo(f"aerlock: {sentence}", err=True)
+    raise typer.Exit(1)

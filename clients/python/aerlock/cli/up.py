@@ -1,0 +1,157 @@
+"""``aerlock up``: one gateway and one executor, started, watched and stopped together."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from aerlock.cli.commands import bootstrap_command, executor_command, gateway_command
+from aerlock.cli.layout import Layout
+from aerlock.credentials import Credentials, credentials_path, load_credentials, save_credentials
+from aerlock.exceptions import AerlockError
+
+START_SECONDS = 60.0
+STOP_SECONDS = 15.0
+
+
+class UpError(Exception):
+    """The servers cannot be started; the text says why and what to do."""
+
+
+class Server:
+    """One server as a child process that stops when this one does.
+
+    It holds the other end of the child's standard input: even SIGKILL of this
+    process closes it, and the child stops by itself.
+    """
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+        self.name = name
+        self._process = process
+        self.ended = asyncio.ensure_future(process.wait())
+
+    @classmethod
+    async def start(cls, name: str, command: Sequence[str]) -> "Server":
+        """Starts a server and returns when it serves.
+
+        Raises:
+            UpError: it ended before, or took too long. It has said why on stderr.
+        """
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True
+        )
+        server = cls(name, process)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                line = await process.stdout.readline() if process.stdout else b""
+        except TimeoutError:
+            line = b""
+        except BaseException:
+            await server.stop()
+            raise
+        if line != b"ready\n":
+            await server.stop()
+            raise UpError(f"the {name} did not start; its reason is above")
+        return server
+
+    async def stop(self) -> None:
+        """Asks the server to stop and waits; kills it when it takes too long."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await asyncio.shield(self.ended)
+        except TimeoutError:
+            self._process.kill()
+            await self.ended
+
+
+async def run_until_signal(layout: Layout, listen: str) -> int:
+    """Runs both servers until SIGINT, SIGTERM or the end of one of them; returns the exit status.
+
+    Raises:
+        UpError: they cannot be started.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    layout.make()
+    with _only_one(layout.data_dir):
+        token = await _bootstrap(layout)
+        async with contextlib.AsyncExitStack() as stack:
+            # The gateway is stopped last: it takes in how the executor's jobs ended.
+            gateway, executor = await _start_both(layout, listen, stack)
+            _announce(layout, token)
+            stopped = asyncio.ensure_future(stop.wait())
+            await asyncio.wait([stopped, gateway.ended, executor.ended], return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                return 0
+            stopped.cancel()
+            ended = gateway if gateway.ended.done() else executor
+            print(
+                f"aerlock: the {ended.name} ended with status {ended.ended.result()}; stopping",
+                file=sys.stderr,
+            )
+            return 1
+
+
+async def _start_both(layout: Layout, listen: str, stack: contextlib.AsyncExitStack) -> tuple[Server, Server]:
+    starting = [
+        asyncio.ensure_future(
+            Server.start("gateway", gateway_command(layout, ["--stop-on-stdin-eof", "--listen", listen]))
+        ),
+        asyncio.ensure_future(Server.start("executor", executor_command(layout, ["--stop-on-stdin-eof"]))),
+    ]
+    results = await asyncio.gather(*starting, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Server):
+            stack.push_async_callback(result.stop)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return starting[0].result(), starting[1].result()
+
+
+async def _bootstrap(layout: Layout) -> str:
+    """Returns a token that the gateway takes: the stored one where it does, else a new one."""
+    try:
+        token = load_credentials().token
+    except AerlockError:
+        token = ""
+    process = await asyncio.create_subprocess_exec(
+        *bootstrap_command(layout),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    output, _ = await process.communicate(f"{token}\n".encode())
+    if process.returncode != 0:
+        raise UpError("the gateway's database cannot be used; the reason is above")
+    return output.decode().strip()
+
+
+def _announce(layout: Layout, token: str) -> None:
+    """Stores address and token and says in three lines how to connect."""
+    address = f"unix:{layout.gateway_socket}"
+    save_credentials(Credentials(address=address, token=token))
+    listening = " and ".join(json.loads(layout.address_file.read_text()))
+    print(f"Aerlock is up on {listening}.")
+    print(f"Address and token are in {credentials_path()}.")
+    print("Connect: from aerlock import RuntimeService; service = RuntimeService()", flush=True)
+
+
+@contextlib.contextmanager
+def _only_one(data_dir: Path) -> Iterator[None]:
+    with (data_dir / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UpError(
+                f"another aerlock up runs on {data_dir}. Stop it, or choose another --data-dir"
+            ) from None
+        yield

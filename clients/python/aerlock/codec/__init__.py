@@ -1,0 +1,11 @@
+"""Turns Python objects into typed Values and back, exactly and without pickle.
+
+Importing this package loads neither numpy nor Qiskit.
+"""
+
+from aerlock.codec.bounds import ValueBoundsError, check_value
+from aerlock.codec.decode import from_map, from_value
+from aerlock.codec.encode import to_map, to_value
+from aerlock.codec.tagged import Tagged
+
+__all__ = ["Tagged", "ValueBoundsError", "check_value", "from_map", "from_value", "to_map", "to_value"]

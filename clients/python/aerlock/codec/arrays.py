@@ -1,0 +1,53 @@
+"""Numpy arrays to and from the wire: row-major, little-endian bytes, copied once."""
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from aerlock.v1 import values_pb2
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_NAMES = {
+    "bool": values_pb2.ELEMENT_TYPE_BOOL,
+    "int8": values_pb2.ELEMENT_TYPE_INT8,
+    "int16": values_pb2.ELEMENT_TYPE_INT16,
+    "int32": values_pb2.ELEMENT_TYPE_INT32,
+    "int64": values_pb2.ELEMENT_TYPE_INT64,
+    "uint8": values_pb2.ELEMENT_TYPE_UINT8,
+    "uint16": values_pb2.ELEMENT_TYPE_UINT16,
+    "uint32": values_pb2.ELEMENT_TYPE_UINT32,
+    "uint64": values_pb2.ELEMENT_TYPE_UINT64,
+    "float16": values_pb2.ELEMENT_TYPE_FLOAT16,
+    "float32": values_pb2.ELEMENT_TYPE_FLOAT32,
+    "float64": values_pb2.ELEMENT_TYPE_FLOAT64,
+    "complex64": values_pb2.ELEMENT_TYPE_COMPLEX64,
+    "complex128": values_pb2.ELEMENT_TYPE_COMPLEX128,
+}
+
+
+def write_array(array: "np.ndarray[Any, Any]", target: values_pb2.Array) -> None:
+    """Writes ``array`` into ``target``; raises TypeError for elements that are not numbers or booleans."""
+    element_type = _NAMES.get(array.dtype.name)
+    if element_type is None:
+        raise TypeError(f"is an array of {array.dtype}, which cannot be sent: send numbers, or a list")
+    if array.dtype.byteorder == ">":
+        array = array.astype(array.dtype.newbyteorder("<"))
+    target.element_type = element_type
+    target.shape.extend(array.shape)
+    target.data = array.tobytes()
+
+
+def read_array(array: values_pb2.Array) -> "np.ndarray[Any, Any]":
+    """Reads an array that has passed `check_value`; the result is writable and owns its memory."""
+    import numpy as np
+
+    flat = np.frombuffer(array.data, dtype=_element_types()[array.element_type])
+    return flat.reshape(tuple(array.shape)).copy()
+
+
+@functools.cache
+def _element_types() -> "dict[int, np.dtype[Any]]":
+    import numpy as np
+
+    return {number: np.dtype(name).newbyteorder("<") for name, number in _NAMES.items()}

@@ -1,0 +1,223 @@
+"""The bounds that every Value must keep, checked without numpy and without Qiskit.
+
+Encoder, executor and gateway call `check_value`, so that nothing enters a job's
+log that a protobuf parser with default limits cannot read.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from google.protobuf import timestamp_pb2
+
+from aerlock.v1 import values_pb2
+
+MAX_DEPTH: Final = 80
+"""Message levels that an encoded Value may nest, itself included."""
+MAX_VALUES: Final = 262_144
+"""Values in one message, at any depth."""
+MAX_INLINE_BYTES: Final = 1 << 20
+"""Serialized size of one Value or of one MapValue of inputs."""
+MAX_BIG_INT_CHARACTERS: Final = 4_300
+MAX_DIMENSIONS: Final = 64
+
+MIN_VALUE_BYTES: Final = 2
+"""The least that a message inside a message takes: one tag byte and one length byte."""
+
+_SMALLEST_INT64, _LARGEST_INT64 = -(2**63), 2**63 - 1
+# The first and last second that both protobuf and Python can name: years 1 and 9999.
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
+_BIG_INT = re.compile(r"-?[1-9][0-9]*")
+
+ITEM_SIZES: Final[dict[int, int]] = {
+    values_pb2.ELEMENT_TYPE_BOOL: 1,
+    values_pb2.ELEMENT_TYPE_INT8: 1,
+    values_pb2.ELEMENT_TYPE_INT16: 2,
+    values_pb2.ELEMENT_TYPE_INT32: 4,
+    values_pb2.ELEMENT_TYPE_INT64: 8,
+    values_pb2.ELEMENT_TYPE_UINT8: 1,
+    values_pb2.ELEMENT_TYPE_UINT16: 2,
+    values_pb2.ELEMENT_TYPE_UINT32: 4,
+    values_pb2.ELEMENT_TYPE_UINT64: 8,
+    values_pb2.ELEMENT_TYPE_FLOAT16: 2,
+    values_pb2.ELEMENT_TYPE_FLOAT32: 4,
+    values_pb2.ELEMENT_TYPE_FLOAT64: 8,
+    values_pb2.ELEMENT_TYPE_COMPLEX64: 8,
+    values_pb2.ELEMENT_TYPE_COMPLEX128: 16,
+}
+"""Bytes of one element of an Array, by ElementType."""
+
+
+class ValueBoundsError(ValueError):
+    """A Value is malformed or beyond what a message may carry; the text says which bound."""
+
+
+def check_value(value: values_pb2.Value, encoded_size: int) -> None:
+    """Refuses a Value that is malformed or out of bounds.
+
+    ``encoded_size`` is the length of its serialized form in bytes. Raises
+    `ValueBoundsError`. Takes constant memory and never recurses.
+    """
+    check_size(encoded_size)
+    _check_tree((value,), level=1)
+
+
+def check_map(entries: values_pb2.MapValue, encoded_size: int) -> None:
+    """Refuses a MapValue, such as a job's inputs, as `check_value` does a Value that holds it."""
+    check_size(encoded_size)
+    # The map stands at level 2, below the Value that it would be the kind of.
+    _check_tree(_items_of_map(entries), level=4, count=len(entries.entries))
+
+
+def check_size(encoded_size: int) -> None:
+    """Refuses a serialized size beyond `MAX_INLINE_BYTES`."""
+    if encoded_size > MAX_INLINE_BYTES:
+        raise ValueBoundsError(
+            f"the value takes {encoded_size:,} bytes; at most {MAX_INLINE_BYTES:,} fit into one message: "
+            "send less at once, or numpy arrays instead of lists"
+        )
+
+
+def _check_tree(values: Iterable[values_pb2.Value], level: int, count: int = 1) -> None:
+    """Walks ``values``, which stand at message level ``level``, depth first."""
+    pending = [(iter(values), level)]
+    while pending:
+        items, level = pending[-1]
+        for value in items:
+            kind = value.WhichOneof("kind")
+            if kind in _SCALARS:
+                continue
+            if kind is None or kind not in _CONTAINERS:
+                _check_leaf(kind, value, level)
+                continue
+            below, width, open_container = _CONTAINERS[kind]
+            content = getattr(value, kind)
+            count += width(content)
+            _check_count(count)
+            _check_level(level + below if width(content) else level + 1)
+            pending.append((open_container(content), level + below))
+            break
+        else:
+            pending.pop()
+
+
+def _check_count(count: int) -> None:
+    if count > MAX_VALUES:
+        raise ValueBoundsError(
+            f"more than {MAX_VALUES:,} values in one message: send numpy arrays instead of lists of numbers"
+        )
+
+
+def _check_level(level: int) -> None:
+    if level > MAX_DEPTH:
+        raise ValueBoundsError(f"nested deeper than {MAX_DEPTH} message levels (about 35 lists or dicts)")
+
+
+def _check_leaf(kind: str | None, value: values_pb2.Value, level: int) -> None:
+    if kind is None:
+        raise ValueBoundsError("a Value has no kind set, or one that this version does not know")
+    _check_level(level + (kind in _MESSAGE_LEAVES))
+    if check := _LEAF_CHECKS.get(kind):
+        check(getattr(value, kind))
+
+
+def _items_of_map(content: values_pb2.MapValue) -> Iterator[values_pb2.Value]:
+    # An entry without a value gives a Value without a kind, which is refused as such.
+    values = []
+    keys = set()
+    for entry in content.entries:
+        keys.add(entry.key)
+        values.append(entry.value)
+    if len(keys) != len(values):
+        raise ValueBoundsError(f"a map has the key {_shortened(_first_double(content))} twice")
+    return iter(values)
+
+
+def _first_double(content: values_pb2.MapValue) -> str:
+    counts = Counter(entry.key for entry in content.entries)
+    return counts.most_common(1)[0][0]
+
+
+def _item_of_tag(content: values_pb2.TaggedValue) -> Iterator[values_pb2.Value]:
+    if not content.type:
+        raise ValueBoundsError("a tagged value lacks its type")
+    return iter((content.value,))
+
+
+# For each container: the message levels from it to its items, how many it has, and an iterator.
+_CONTAINERS: Final[dict[str, tuple[int, Callable[[Any], int], Callable[[Any], Iterator[Any]]]]] = {
+    "list_value": (2, lambda content: len(content.values), lambda content: iter(content.values)),
+    "map_value": (3, lambda content: len(content.entries), _items_of_map),
+    "tagged_value": (2, lambda content: 1, _item_of_tag),
+}
+
+
+def _check_big_int(digits: str) -> None:
+    if len(digits) > MAX_BIG_INT_CHARACTERS:
+        raise ValueBoundsError(f"an integer has more than {MAX_BIG_INT_CHARACTERS:,} digits")
+    if not _BIG_INT.fullmatch(digits):
+        raise ValueBoundsError(f"big_int_value {_shortened(digits)} is not a plain decimal integer")
+    # 2**63 has 19 digits: only up to there can a number belong into int_value.
+    if len(digits) <= 20 and _SMALLEST_INT64 <= int(digits) <= _LARGEST_INT64:
+        raise ValueBoundsError(f"big_int_value {digits} fits int_value and must be one")
+
+
+def _check_array(array: values_pb2.Array) -> None:
+    item_size = ITEM_SIZES.get(array.element_type)
+    if item_size is None:
+        raise ValueBoundsError(f"an array has the unknown element type {array.element_type}")
+    if len(array.shape) > MAX_DIMENSIONS:
+        raise ValueBoundsError(
+            f"an array has {len(array.shape):,} dimensions; at most {MAX_DIMENSIONS} are allowed"
+        )
+    size = addressed = item_size
+    for length in array.shape:
+        if length < 0:
+            raise ValueBoundsError(f"an array has a dimension of negative length {length}")
+        size *= length
+        addressed *= length or 1
+    # Languages compute strides from the lengths that are not zero, in 64 bits.
+    if addressed > _LARGEST_INT64:
+        raise ValueBoundsError(f"an array of shape {list(array.shape)} cannot be addressed")
+    if len(array.data) != size:
+        raise ValueBoundsError(
+            f"an array of shape {list(array.shape)} needs {size:,} bytes of data and has {len(array.data):,}"
+        )
+    if array.element_type == values_pb2.ELEMENT_TYPE_BOOL and array.data.translate(None, b"\0\1"):
+        raise ValueBoundsError("an array of booleans holds a byte other than 0 and 1")
+
+
+def _check_circuit(circuit: values_pb2.Circuit) -> None:
+    if circuit.WhichOneof("source") is None:
+        raise ValueBoundsError("a circuit has no source set: set qpy, openqasm3 or openqasm2")
+
+
+def _check_timestamp(timestamp: timestamp_pb2.Timestamp) -> None:
+    if not (_FIRST_SECOND <= timestamp.seconds <= _LAST_SECOND and 0 <= timestamp.nanos < 1_000_000_000):
+        raise ValueBoundsError(
+            "a timestamp lies outside the years 1 to 9999, or its nanos outside 0 to 999,999,999"
+        )
+
+
+def _refuse_blob(blob: object) -> None:
+    raise ValueBoundsError("blob_value is reserved and not accepted yet: send the value inline")
+
+
+_SCALARS: Final[frozenset[str | None]] = frozenset(
+    {"null_value", "bool_value", "int_value", "double_value", "string_value", "bytes_value"}
+)
+_MESSAGE_LEAVES: Final = frozenset(
+    {"complex_value", "array_value", "circuit_value", "timestamp_value", "blob_value"}
+)
+_LEAF_CHECKS: Final[dict[str, Callable[[Any], None]]] = {
+    "big_int_value": _check_big_int,
+    "array_value": _check_array,
+    "circuit_value": _check_circuit,
+    "timestamp_value": _check_timestamp,
+    "blob_value": _refuse_blob,
+}
+
+
+def _shortened(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:40] + "…")

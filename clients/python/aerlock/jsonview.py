@@ -1,0 +1,168 @@
+"""The JSON view of a Value, for schema checks, people and ``--json``: one way, without numpy or Qiskit.
+
+- null, booleans, integers of any size, numbers, strings, lists and maps are themselves; NaN and the
+  infinities, which JSON lacks, are the strings "NaN", "Infinity" and "-Infinity";
+- a complex number is ``{"__type__": "complex", "__value__": [re, im]}``;
+- an array of up to 10,000 elements is nested lists; a larger one is ``{"__type__": "ndarray"}``;
+- a moment in time is its RFC 3339 string;
+- circuits, bytes and tagged values are ``{"__type__": name}`` without payload, except the tags around
+  what a schema and a person take for plain data (`SEE_THROUGH_TAGS`): a tuple is the list it holds, Counts
+  are a map, a numpy scalar is its number;
+- a dict with other keys than strings is an object where all keys are numbers, strings, booleans or None
+  and stay distinct as JSON writes them, as Python's json does; else it is a list of pairs.
+
+A Value must have passed `aerlock.codec.check_value`.
+"""
+
+import functools
+import json
+import math
+import struct
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from aerlock.v1 import values_pb2
+
+MAX_ARRAY_ELEMENTS: Final = 10_000
+"""Arrays with more elements are shown without them."""
+
+SEE_THROUGH_TAGS: Final = frozenset(
+    {
+        "python.tuple",
+        "python.set",
+        "python.frozenset",
+        "python.date",
+        "python.datetime",
+        "numpy.scalar",
+        "qiskit.Counts",
+    }
+)
+
+Json = None | bool | int | float | str | list[Any] | dict[str, Any]
+
+
+def to_json(value: values_pb2.Value) -> str:
+    """Writes the view as JSON text, in one line."""
+    return json.dumps(to_python(value), ensure_ascii=False, allow_nan=False)
+
+
+def to_python(value: values_pb2.Value) -> Json:
+    """Gives the view as the objects that ``json.loads`` would make of its text."""
+    kind = value.WhichOneof("kind")
+    if kind is None:
+        raise ValueError("a Value has no kind set")
+    content = getattr(value, kind)
+    view = _VIEWS.get(kind)
+    return content if view is None else view(content)
+
+
+def map_to_python(entries: values_pb2.MapValue) -> dict[str, Json]:
+    """Gives the view of a map, such as a job's inputs."""
+    return {entry.key: to_python(entry.value) for entry in entries.entries}
+
+
+def _view_of_float(number: float) -> Json:
+    if math.isfinite(number):
+        return number
+    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+
+
+def _view_of_complex(number: complex) -> Json:
+    return {"__type__": "complex", "__value__": [_view_of_float(number.real), _view_of_float(number.imag)]}
+
+
+def _view_of_list(content: values_pb2.ListValue) -> Json:
+    return [to_python(item) for item in content.values]
+
+
+def _view_of_timestamp(content: Any) -> Json:  # noqa: ANN401
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
+        seconds=content.seconds, microseconds=content.nanos // 1_000
+    )
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _view_of_tagged(content: values_pb2.TaggedValue) -> Json:
+    if content.type in SEE_THROUGH_TAGS:
+        return to_python(content.value)
+    if content.type == "python.dict":
+        return _view_of_pairs(content.value)
+    return {"__type__": content.type}
+
+
+def _view_of_pairs(pairs: values_pb2.Value) -> Json:
+    view: Any = to_python(pairs)
+    try:
+        keys = [_json_key(key) for key, _ in view]
+    except (TypeError, ValueError):
+        return view
+    if len(set(keys)) != len(keys):
+        return view
+    return dict(zip(keys, (item for _, item in view), strict=True))
+
+
+def _json_key(key: Json) -> str:
+    if isinstance(key, list | dict):
+        raise TypeError("not a key of a JSON object")
+    return key if isinstance(key, str) else json.dumps(key)
+
+
+def _view_of_array(array: values_pb2.Array) -> Json:
+    # An empty dimension must not hide a large one that comes before it.
+    if math.prod(length or 1 for length in array.shape) > MAX_ARRAY_ELEMENTS:
+        return {"__type__": "ndarray"}
+    elements = _elements(array)
+    return _nested(iter(elements), list(array.shape))
+
+
+def _elements(array: values_pb2.Array) -> list[Json]:
+    letter, is_complex = _FORMATS[array.element_type]
+    numbers = [number for (number,) in struct.iter_unpack(f"<{letter}", array.data)]
+    if is_complex:
+        return [_view_of_complex(complex(*pair)) for pair in zip(numbers[::2], numbers[1::2], strict=True)]
+    return [_view_of_float(number) for number in numbers] if letter in "efd" else numbers
+
+
+def _nested(elements: Iterator[Json], shape: list[int]) -> Json:
+    if not shape:
+        return next(elements)
+    return [_nested(elements, shape[1:]) for _ in range(shape[0])]
+
+
+_FORMATS: Final = {
+    values_pb2.ELEMENT_TYPE_BOOL: ("?", False),
+    values_pb2.ELEMENT_TYPE_INT8: ("b", False),
+    values_pb2.ELEMENT_TYPE_INT16: ("h", False),
+    values_pb2.ELEMENT_TYPE_INT32: ("i", False),
+    values_pb2.ELEMENT_TYPE_INT64: ("q", False),
+    values_pb2.ELEMENT_TYPE_UINT8: ("B", False),
+    values_pb2.ELEMENT_TYPE_UINT16: ("H", False),
+    values_pb2.ELEMENT_TYPE_UINT32: ("I", False),
+    values_pb2.ELEMENT_TYPE_UINT64: ("Q", False),
+    values_pb2.ELEMENT_TYPE_FLOAT16: ("e", False),
+    values_pb2.ELEMENT_TYPE_FLOAT32: ("f", False),
+    values_pb2.ELEMENT_TYPE_FLOAT64: ("d", False),
+    values_pb2.ELEMENT_TYPE_COMPLEX64: ("f", True),
+    values_pb2.ELEMENT_TYPE_COMPLEX128: ("d", True),
+}
+
+
+def _opaque(name: str, content: object) -> Json:
+    return {"__type__": name}
+
+
+_VIEWS: Final[dict[str, Callable[[Any], Json]]] = {
+    "null_value": lambda content: None,
+    "big_int_value": int,
+    "double_value": _view_of_float,
+    "bytes_value": functools.partial(_opaque, "bytes"),
+    "list_value": _view_of_list,
+    "map_value": map_to_python,
+    "complex_value": _view_of_complex,
+    "array_value": _view_of_array,
+    "circuit_value": functools.partial(_opaque, "QuantumCircuit"),
+    "timestamp_value": _view_of_timestamp,
+    "blob_value": functools.partial(_opaque, "blob"),
+    "tagged_value": _view_of_tagged,
+}

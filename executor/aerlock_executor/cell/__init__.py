@@ -1,0 +1,1 @@
+"""What runs inside bubblewrap: the zygote and the cells that it forks. Imports no grpc."""

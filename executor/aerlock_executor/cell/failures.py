@@ -1,0 +1,86 @@
+"""Tells what a program raised as a JobFailure: its own frames, its own lines, bounded text."""
+
+import traceback
+from collections.abc import Container
+from typing import Final
+
+from qiskit_aer import AerError
+
+from aerlock.codec.bounds import ValueBoundsError
+from aerlock.v1 import jobs_pb2
+from aerlock.v1.jobs_pb2 import JobFailure
+from aerlock_executor.cell.messenger import InvalidResultError, TwoFinalResultsError
+from aerlock_executor.cell.program_files import ProgramLoadError
+
+MAX_MESSAGE_BYTES: Final = 4 << 10
+MAX_TRACEBACK_BYTES: Final = 32 << 10
+
+_CUT = "\n[…]\n"
+_OWN_ERRORS = (ProgramLoadError, InvalidResultError, TwoFinalResultsError)
+_REASONS: Final[tuple[tuple[type[BaseException], jobs_pb2.FailureReason.ValueType], ...]] = (
+    (MemoryError, jobs_pb2.FAILURE_REASON_MEMORY_LIMIT),
+    (SystemExit, jobs_pb2.FAILURE_REASON_NO_RESULT),
+    (InvalidResultError, jobs_pb2.FAILURE_REASON_INVALID_RESULT),
+    (TwoFinalResultsError, jobs_pb2.FAILURE_REASON_INVALID_RESULT),
+    (ValueBoundsError, jobs_pb2.FAILURE_REASON_INVALID_RESULT),
+    (AerError, jobs_pb2.FAILURE_REASON_SIMULATOR_ERROR),
+)
+
+
+def describe(error: BaseException, program_files: Container[str]) -> JobFailure:
+    """The failure that ``error`` means; never raises, whatever the program's exception does."""
+    kind = type(error)
+    reason = next(
+        (reason for known, reason in _REASONS if issubclass(kind, known)),
+        jobs_pb2.FAILURE_REASON_PROGRAM_ERROR,
+    )
+    failure = JobFailure(reason=reason)
+    try:
+        if isinstance(error, SystemExit):
+            failure.exit_code = error.code if isinstance(error.code, int) and abs(error.code) < 2**31 else 1
+        failure.message = _shortened(_message(error), MAX_MESSAGE_BYTES)
+        failure.traceback = _shortened(_traceback(error, program_files), MAX_TRACEBACK_BYTES)
+    except Exception:
+        failure.message = failure.message or "The program raised an exception that cannot be shown."
+    return failure
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "The program asked for more memory than a cell may have."
+    if isinstance(error, SystemExit):
+        return "The program exited before main returned."
+    if isinstance(error, _OWN_ERRORS):
+        return str(error)
+    return "".join(
+        traceback.TracebackException(type(error), error, None, compact=True).format_exception_only()
+    ).strip()
+
+
+def _traceback(error: BaseException, program_files: Container[str]) -> str:
+    """Python's traceback without the frames of anything but the program; empty where none is left."""
+    if isinstance(error, _OWN_ERRORS):
+        return ""
+    report = traceback.TracebackException(type(error), error, error.__traceback__, compact=True)
+    _keep_frames(report, program_files)
+    return "".join(report.format())
+
+
+def _keep_frames(report: traceback.TracebackException, program_files: Container[str]) -> None:
+    """Filters the frames of an exception and of those behind it."""
+    pending = [report]
+    while pending:
+        current = pending.pop()
+        own = [frame for frame in current.stack if frame.filename in program_files]
+        current.stack = traceback.StackSummary.from_list(own)
+        related = (current.__cause__, current.__context__, *(current.exceptions or ()))
+        pending.extend(item for item in related if item is not None)
+
+
+def _shortened(text: str, limit: int) -> str:
+    """At most ``limit`` bytes of UTF-8: the beginning and the end of what is longer."""
+    encoded = text.encode(errors="replace")
+    if len(encoded) <= limit:
+        return encoded.decode()
+    half = (limit - len(_CUT.encode())) // 2
+    return encoded[:half].decode(errors="ignore") + _CUT + encoded[-half:].decode(errors="ignore")

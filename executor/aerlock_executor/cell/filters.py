@@ -1,0 +1,135 @@
+"""Which syscalls a job and the zygote may make.
+
+The job's filter is an allow-list, so that a syscall of a future kernel is
+refused; the zygote must unshare, mount and write uid maps, so its filter is a
+list of what it never needs, and of everything newer than the table.
+"""
+
+import errno
+from functools import cache
+
+from aerlock_executor.cell.linux import (
+    CLONE_NEWCGROUP,
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUSER,
+    CLONE_NEWUTS,
+)
+from aerlock_executor.cell.seccomp import ALLOW, Check, Pointer, Rule, assemble, fails, machine
+
+_NOT_IMPLEMENTED = fails(errno.ENOSYS)
+_NOT_PERMITTED = fails(errno.EPERM)
+
+_THREAD = 0x00000100 | 0x00000800 | 0x00010000  # CLONE_VM, CLONE_SIGHAND, CLONE_THREAD
+_CLONE_NEWTIME = 0x00000080
+_CLONE_PTRACE = 0x00002000
+_CLONE_VFORK = 0x00004000
+_CLONE_PARENT = 0x00008000
+_CLONE_UNTRACED = 0x00800000
+_NEVER_FOR_THREADS = (
+    CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUSER | CLONE_NEWUTS
+    | _CLONE_NEWTIME | _CLONE_PTRACE | _CLONE_VFORK | _CLONE_PARENT | _CLONE_UNTRACED
+)  # fmt: skip
+
+_AF_UNIX = 1
+
+_FILES = """
+    access chdir chmod close close_range copy_file_range creat dup dup2 dup3 faccessat faccessat2 fadvise64
+    fallocate fchdir fchmod fchmodat fdatasync fstat fstatfs fsync ftruncate futimesat getcwd getdents
+    getdents64 link linkat lseek lstat mkdir mkdirat newfstatat open openat pread64 preadv preadv2 pwrite64 pwritev
+    pwritev2 read readlink readlinkat readv rename renameat renameat2 rmdir sendfile stat statfs statx symlink
+    symlinkat truncate umask unlink unlinkat utime utimensat utimes write writev
+"""
+_EVENTS = """
+    epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait eventfd eventfd2 pipe pipe2 poll
+    ppoll pselect6 select timerfd_create timerfd_gettime timerfd_settime
+"""
+_MEMORY = "brk membarrier mmap mprotect mremap msync munmap"
+_SIGNALS = """
+    alarm getitimer pause restart_syscall rt_sigaction rt_sigpending rt_sigprocmask rt_sigreturn
+    rt_sigsuspend rt_sigtimedwait setitimer sigaltstack
+"""
+_TIME = "clock_getres clock_gettime clock_nanosleep gettimeofday nanosleep time times"
+_PROCESS = """
+    capget exit exit_group futex futex_waitv getcpu getegid geteuid getgid getgroups getpgid
+    getpgrp getpid getppid getrandom getresgid getresuid getrlimit getrusage getsid gettid getuid rseq
+    sched_get_priority_max sched_get_priority_min sched_getaffinity sched_getparam sched_getscheduler
+    sched_yield set_robust_list set_tid_address setrlimit sysinfo uname wait4 waitid
+"""
+# A socket pair is what asyncio wakes its loop with. Without sendmsg no file
+# descriptor travels over it, without connect and addresses it leads nowhere.
+_SOCKETS = "getpeername getsockname getsockopt recvfrom shutdown"
+
+_ALLOWED = " ".join((_FILES, _EVENTS, _MEMORY, _SIGNALS, _TIME, _PROCESS, _SOCKETS))
+
+# Refused with "not permitted" rather than "not implemented", since callers
+# handle that as the end of the matter.
+_REFUSED = """
+    bind chown connect execve execveat fchown fchownat fork get_mempolicy lchown mbind mknod mknodat mlock
+    mlock2 mlockall munlock munlockall sched_setaffinity sched_setparam sched_setscheduler set_mempolicy
+    setpgid setpriority setsid socket vfork
+"""
+
+# Attributes would be kernel memory that no limit counts; shutil takes this answer.
+_NO_ATTRIBUTES = """
+    fgetxattr flistxattr fremovexattr fsetxattr getxattr lgetxattr listxattr llistxattr lremovexattr lsetxattr
+    removexattr setxattr
+"""
+
+# fcntl: duplicates and flags, no locks, leases, notifications or pipe sizes,
+# since those reach other jobs through shared read-only inodes or shared quotas.
+_FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030, 1032)  # DUPFD GETFD SETFD GETFL SETFL DUPFD_CLOEXEC GETPIPE_SZ
+# ioctl: FIONREAD FIONBIO FIONCLEX FIOCLEX TCGETS TIOCGWINSZ. Neither TIOCSTI nor TIOCLINUX.
+_IOCTL_REQUESTS = (0x541B, 0x5421, 0x5450, 0x5451, 0x5401, 0x5413)
+# PR_GET_PDEATHSIG PR_GET_DUMPABLE PR_SET_NAME PR_GET_NAME PR_GET_SECCOMP PR_CAPBSET_READ PR_GET_TIMERSLACK
+# PR_GET_NO_NEW_PRIVS
+_PRCTL_OPTIONS = (2, 3, 15, 16, 21, 23, 30, 39)
+# MADV_MERGEABLE, MADV_UNMERGEABLE (pages shared between jobs can be timed), MADV_HWPOISON, MADV_SOFT_OFFLINE
+_MADVISE_REFUSED = (12, 13, 100, 101)
+
+_CHECKED = (
+    # Threads, not processes: a job is one process, so that resource limits bound it exactly.
+    Rule("clone", ALLOW, (Check(0, (_THREAD,), mask=_THREAD | _NEVER_FOR_THREADS),), _NOT_PERMITTED),
+    Rule("fcntl", ALLOW, (Check(1, _FCNTL_COMMANDS),), _NOT_PERMITTED),
+    Rule("ioctl", ALLOW, (Check(1, _IOCTL_REQUESTS),), fails(errno.ENOTTY)),
+    # Process 1 is the cell's init, which reports how the program ended.
+    Rule("kill", _NOT_PERMITTED, (Check(0, (1,)),), ALLOW),
+    Rule("tgkill", _NOT_PERMITTED, (Check(0, (1,)),), ALLOW),
+    Rule("prlimit64", ALLOW, (Check(0, (0,)),), _NOT_PERMITTED),
+    Rule("madvise", _NOT_PERMITTED, (Check(2, _MADVISE_REFUSED),), ALLOW),
+    Rule("prctl", ALLOW, (Check(0, _PRCTL_OPTIONS),), _NOT_PERMITTED),
+    Rule("sendto", ALLOW, (Pointer(4),), _NOT_PERMITTED),
+    Rule("socketpair", ALLOW, (Check(0, (_AF_UNIX,)),), _NOT_PERMITTED),
+)
+
+_JOB_RULES = (
+    *_CHECKED,
+    *(Rule(name) for name in _ALLOWED.split()),
+    *(Rule(name, _NOT_PERMITTED) for name in _REFUSED.split()),
+    *(Rule(name, fails(errno.ENOTSUP)) for name in _NO_ATTRIBUTES.split()),
+)
+
+_ZYGOTE_REFUSED = """
+    accept accept4 acct add_key bind bpf clock_adjtime clock_settime connect delete_module execve execveat
+    fanotify_init finit_module init_module inotify_init inotify_init1 io_uring_enter io_uring_register
+    io_uring_setup ioperm iopl kexec_file_load kexec_load keyctl listen lookup_dcookie memfd_create
+    memfd_secret migrate_pages modify_ldt move_pages msgget name_to_handle_at nfsservctl open_by_handle_at
+    perf_event_open personality process_madvise process_vm_readv process_vm_writev ptrace quotactl
+    quotactl_fd reboot request_key semget setdomainname settimeofday shmget socket swapoff swapon syslog
+    userfaultfd uselib vhangup vmsplice
+"""
+
+
+@cache
+def job_filter(machine_name: str | None = None) -> bytes:
+    """The filter of a program, for this machine by default; default ENOSYS, so libc falls back."""
+    return assemble(_JOB_RULES, _NOT_IMPLEMENTED, machine(machine_name))
+
+
+@cache
+def zygote_filter(machine_name: str | None = None) -> bytes:
+    """The filter of the zygote and of what it forks."""
+    rules = [Rule(name, _NOT_PERMITTED) for name in _ZYGOTE_REFUSED.split()]
+    return assemble(rules, ALLOW, machine(machine_name), above_highest=_NOT_IMPLEMENTED)

@@ -1,0 +1,93 @@
+"""What one cell may use: kernel resource limits, set where they cannot be raised again."""
+
+import os
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+
+_MIB = 1 << 20
+
+# Address space beyond the memory of a job: allocator reservations and libraries
+# loaded late. Shared anonymous mappings are bounded by this limit alone.
+_ADDRESS_SPACE_SLACK = 256 * _MIB
+# The soft limits stay this far below the hard ones, so that a job that ran out
+# of memory can still be told so.
+_REPORT_RESERVE = 16 * _MIB
+# RLIMIT_NPROC counts tasks per user namespace: the stub and init are two of them.
+_OWN_PROCESSES = 2
+_SIGNALS_PENDING = 64
+
+
+@dataclass(frozen=True)
+class CellLimits:
+    """Limits of every cell of one zygote.
+
+    ``memory_bytes`` is what a program may allocate beyond the libraries that
+    are already loaded; ``scratch_bytes`` is what /tmp and /dev/shm hold
+    together; ``threads`` counts all threads of the program; ``file_bytes`` is
+    the size of one file.
+    """
+
+    memory_bytes: int
+    scratch_bytes: int
+    threads: int
+    open_files: int
+    file_bytes: int
+
+
+def apply_fixed(limits: CellLimits) -> None:
+    """Sets what does not depend on the job; raises OSError or ValueError."""
+    for kind, value in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, limits.file_bytes),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_NICE, 0),
+        (resource.RLIMIT_NOFILE, limits.open_files),
+        (resource.RLIMIT_NPROC, limits.threads + _OWN_PROCESSES),
+        (resource.RLIMIT_RTPRIO, 0),
+        (resource.RLIMIT_SIGPENDING, _SIGNALS_PENDING),
+    ):
+        _lower(kind, value, value)
+
+
+def apply_memory(allowance: int) -> None:
+    """Lets the process allocate ``allowance`` bytes beyond what it has now; raises OSError."""
+    status = _own_status()
+    for kind, limit in (
+        (resource.RLIMIT_DATA, status["VmData"] + allowance),
+        (resource.RLIMIT_AS, status["VmSize"] + allowance + _ADDRESS_SPACE_SLACK),
+    ):
+        _lower(kind, limit, limit + _REPORT_RESERVE)
+
+
+def apply_cpu(seconds: int) -> None:
+    """Lets the process use ``seconds`` of CPU time from now; SIGXCPU, a second later SIGKILL."""
+    used = sum(os.times()[:2])
+    limit = int(used) + 1 + seconds
+    _lower(resource.RLIMIT_CPU, limit, limit + 1)
+
+
+def release_reserve() -> None:
+    """Raises the soft memory limits to the hard ones, to report that memory ran out."""
+    for kind in (resource.RLIMIT_DATA, resource.RLIMIT_AS):
+        hard = resource.getrlimit(kind)[1]
+        resource.setrlimit(kind, (hard, hard))
+
+
+def _lower(kind: int, soft: int, hard: int) -> None:
+    """Sets a limit, but never above the hard limit that there is."""
+    ceiling = resource.getrlimit(kind)[1]
+    if ceiling != resource.RLIM_INFINITY:
+        soft, hard = min(soft, ceiling), min(hard, ceiling)
+    resource.setrlimit(kind, (soft, hard))
+
+
+def _own_status() -> dict[str, int]:
+    """Sizes from /proc/self/statm in bytes; zero where there is no /proc (the limits are then tighter)."""
+    try:
+        fields = Path("/proc/self/statm").read_text().split()
+    except OSError:
+        return {"VmSize": 0, "VmData": 0}
+    page = resource.getpagesize()
+    return {"VmSize": int(fields[0]) * page, "VmData": int(fields[5]) * page}

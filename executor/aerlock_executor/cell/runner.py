@@ -1,0 +1,93 @@
+"""The program's process: warms itself, takes one job from its pipe, runs it and reports."""
+
+import contextlib
+import logging
+import os
+import sys
+from typing import NoReturn, TextIO
+
+import numpy as np
+
+from aerlock import codec
+from aerlock.program.backends import get_backend
+from aerlock_executor.cell import failures, frames, limits, program_files
+from aerlock_executor.cell.limits import CellLimits
+from aerlock_executor.cell.messenger import JobMessenger
+from aerlock_executor.cell.sample import run_sample
+from aerlock_executor.v1.cell_pb2 import CellFrame, CellReady, CellStart
+
+_VERBOSE_LIBRARIES = ("qiskit", "stevedore")
+_RETURNED = 0
+_RAISED = 1
+_NOT_STARTED = 70  # EX_SOFTWARE
+
+
+def run(input_fd: int, output_fd: int, cell_limits: CellLimits) -> NoReturn:
+    """Runs one job; ends the process without atexit handlers or finalizers, which are the program's."""
+    status = _NOT_STARTED
+    try:
+        run_sample()
+        frames.write_frame(output_fd, CellFrame(ready=CellReady()).SerializeToString())
+        message = frames.read_frame(input_fd)
+        os.close(input_fd)
+        if message is not None:
+            start = CellStart.FromString(message)
+            _prepare(start, cell_limits)
+            status = _run_job(start, JobMessenger(output_fd))
+    except BaseException:
+        with contextlib.suppress(BaseException):
+            sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(status)
+
+
+def _prepare(start: CellStart, cell_limits: CellLimits) -> None:
+    """What a fork shares and a job must not: limits, random state, log level, output streams."""
+    np.random.seed()
+    for name, fd in (("stdout", 1), ("stderr", 2)):
+        stream = _open_output(fd)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    _configure_logging(start.log_level or "WARNING")
+    allowance = min(start.memory_bytes or cell_limits.memory_bytes, cell_limits.memory_bytes)
+    limits.apply_memory(allowance)
+    if start.cpu_seconds:
+        limits.apply_cpu(start.cpu_seconds)
+
+
+def _configure_logging(level: str) -> None:
+    """The program's level on stderr; Qiskit's account of every transpiler pass only for DEBUG."""
+    logging.basicConfig(level=level, stream=sys.stderr, force=True)
+    if level != "DEBUG":
+        for name in _VERBOSE_LIBRARIES:
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _open_output(fd: int) -> TextIO:
+    """A line-buffered stream; those of the zygote think that they write to a file."""
+    return open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+
+
+def _run_job(start: CellStart, messenger: JobMessenger) -> int:
+    """Calls main and writes the last frame; returns the exit status."""
+    files = dict(start.source.files)
+    try:
+        main = program_files.load_main(files)
+        inputs = codec.from_map(start.inputs)
+        returned = main(get_backend(start.backend_name), messenger, **inputs)
+        messenger.finish(returned)
+        status = _RETURNED
+    except BaseException as error:
+        if isinstance(error, MemoryError):
+            limits.release_reserve()
+        messenger.close(CellFrame(failure=failures.describe(error, files)))
+        status = _RAISED
+    _flush()
+    return status
+
+
+def _flush() -> None:
+    """Sends what the program printed; it may have replaced or closed the streams."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(BaseException):
+            stream.flush()

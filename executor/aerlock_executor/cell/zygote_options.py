@@ -1,0 +1,25 @@
+"""What the supervisor tells a zygote when it starts it."""
+
+import json
+from dataclasses import dataclass
+
+from aerlock_executor.cell.limits import CellLimits
+
+
+@dataclass(frozen=True)
+class ZygoteOptions:
+    """The options on the zygote's command line, as JSON."""
+
+    control_fd: int
+    limits: CellLimits
+    kept_roots: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """The text for the command line."""
+        return json.dumps({"control": self.control_fd, "limits": vars(self.limits), "roots": self.kept_roots})
+
+    @classmethod
+    def from_json(cls, text: str) -> "ZygoteOptions":
+        """Reads what `to_json` wrote."""
+        fields = json.loads(text)
+        return cls(fields["control"], CellLimits(**fields["limits"]), tuple(fields["roots"]))

@@ -1,0 +1,219 @@
+"""What comes out of a cell, made into events: bounded, checked, and never trusted."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from google.protobuf.message import DecodeError
+
+from aerlock.codec.bounds import ValueBoundsError, check_value
+from aerlock.v1.jobs_pb2 import FailureReason, JobFailure, JobWarning, LogOutput, LogSource
+from aerlock.v1.values_pb2 import Value
+from aerlock_executor.cell.frames import FrameDecoder, FrameError
+from aerlock_executor.spool import Spool
+from aerlock_executor.v1.cell_pb2 import CellFrame
+from aerlock_executor.v1.executor_pb2 import TaskEvent
+
+READ_BYTES = 64 << 10
+# Output of one stream is gathered into one event until it has this size or age.
+LOG_EVENT_BYTES = 32 << 10
+LOG_EVENT_SECONDS = 0.1
+# What an event costs beside its value, so that a flood of empty ones is bounded too.
+EVENT_OVERHEAD_BYTES = 48
+MAX_WARNING_CHARACTERS = 4096
+MAX_MESSAGE_CHARACTERS = 4096
+MAX_TRACEBACK_CHARACTERS = 32768
+
+Fail = Callable[[JobFailure], None]
+
+
+def now(event: TaskEvent) -> TaskEvent:
+    """Stamps an event with the present time and returns it."""
+    event.time.FromNanoseconds(time.time_ns())
+    return event
+
+
+@dataclass
+class FrameReader:
+    """Reads a cell's frames: interim results and warnings go to the spool, what ends it is kept.
+
+    ``fail`` is called once, for the first thing that is wrong; from there on
+    what the cell writes is read and dropped.
+    """
+
+    spool: Spool
+    max_bytes: int
+    fail: Fail
+    final_result: Value | None = None
+    reported: JobFailure | None = None
+    output_bytes: int = 0
+    _charged: int = field(default=0, repr=False)
+
+    async def read(self, stream: asyncio.StreamReader) -> None:
+        """Reads to the end of ``stream``."""
+        decoder = FrameDecoder()
+        try:
+            while data := await stream.read(READ_BYTES):
+                self._take(decoder.feed(data))
+        except FrameError as error:
+            self.fail(
+                JobFailure(
+                    reason=FailureReason.FAILURE_REASON_PROTOCOL_ERROR, message=f"On the job's pipe, {error}."
+                )
+            )
+        except _RefusedError as refused:
+            self.fail(refused.failure)
+        except OSError as error:
+            self.fail(spool_failure(error))
+        await _drain(stream)
+
+    def _take(self, frames: list[bytes]) -> None:
+        events = []
+        try:
+            for frame in frames:
+                if event := self._event_of(frame):
+                    events.append(now(event))
+        finally:
+            if events:
+                self.spool.append(events)
+
+    def _event_of(self, payload: bytes) -> TaskEvent | None:
+        if self.final_result is not None or self.reported is not None:
+            raise _RefusedError(FailureReason.FAILURE_REASON_PROTOCOL_ERROR, "A frame followed the last one.")
+        try:
+            frame = CellFrame.FromString(payload)
+        except DecodeError:
+            raise _RefusedError(
+                FailureReason.FAILURE_REASON_INVALID_RESULT, "The program wrote a frame that is not a result."
+            ) from None
+        match frame.WhichOneof("frame"):
+            case "interim_result":
+                self._check(frame.interim_result, len(payload))
+                return TaskEvent(interim_result=frame.interim_result)
+            case "warning":
+                self._charge(len(payload))
+                message = frame.warning.message[:MAX_WARNING_CHARACTERS]
+                return TaskEvent(warning=JobWarning(code=frame.warning.code[:64], message=message))
+            case "final_result":
+                self._check(frame.final_result, len(payload))
+                self.final_result = frame.final_result
+            case "failure":
+                self.reported = _clipped(frame.failure)
+            case _:
+                raise _RefusedError(
+                    FailureReason.FAILURE_REASON_PROTOCOL_ERROR,
+                    "The program wrote a frame of an unknown kind.",
+                )
+        return None
+
+    def _check(self, value: Value, size: int) -> None:
+        self._charge(size)
+        self.output_bytes += size
+        try:
+            check_value(value, size)
+        except ValueBoundsError as error:
+            raise _RefusedError(
+                FailureReason.FAILURE_REASON_INVALID_RESULT, f"A result is refused: {error}"
+            ) from None
+
+    def _charge(self, size: int) -> None:
+        self._charged += size + EVENT_OVERHEAD_BYTES
+        if self._charged > self.max_bytes:
+            raise _RefusedError(
+                FailureReason.FAILURE_REASON_OUTPUT_LIMIT,
+                f"The program's results took more than {self.max_bytes} bytes.",
+                limit=self.max_bytes,
+                used=self._charged,
+            )
+
+
+@dataclass
+class LogBudget:
+    """How many bytes of log output a job may still keep, over both of its streams."""
+
+    max_bytes: int
+    seen_bytes: int = 0
+    marked: bool = False
+
+    def admit(self, data: bytes) -> bytes:
+        """Counts ``data`` and returns the part of it that is kept."""
+        room = max(0, self.max_bytes - self.seen_bytes)
+        self.seen_bytes += len(data)
+        return data[:room]
+
+    @property
+    def dropped_bytes(self) -> int:
+        """Bytes that were counted and not kept."""
+        return max(0, self.seen_bytes - self.max_bytes)
+
+
+async def read_log(
+    stream: asyncio.StreamReader, source: "LogSource.ValueType", budget: LogBudget, spool: Spool, fail: Fail
+) -> None:
+    """Reads stdout or stderr to its end: one event per 100 ms or 32 KiB, and a marker at the cap."""
+    try:
+        while data := await _gather(stream):
+            kept = budget.admit(data)
+            event = TaskEvent(log_output=LogOutput(source=source, data=kept))
+            if budget.dropped_bytes and not budget.marked:
+                budget.marked = True
+                event.log_output.dropped_bytes = budget.dropped_bytes
+            elif not kept:
+                continue
+            spool.append([now(event)])
+    except OSError as error:
+        fail(spool_failure(error))
+        await _drain(stream)
+
+
+async def _gather(stream: asyncio.StreamReader) -> bytes:
+    """Returns what arrives within one log event's time and size; empty at the end of the stream."""
+    parts = [await stream.read(LOG_EVENT_BYTES)]
+    size = len(parts[0])
+    deadline = asyncio.get_running_loop().time() + LOG_EVENT_SECONDS
+    try:
+        async with asyncio.timeout_at(deadline):
+            while parts[-1] and size < LOG_EVENT_BYTES:
+                parts.append(await stream.read(LOG_EVENT_BYTES - size))
+                size += len(parts[-1])
+    except TimeoutError:
+        pass
+    return b"".join(parts)
+
+
+def spool_failure(error: OSError) -> JobFailure:
+    """The failure of a job whose events the executor cannot keep."""
+    return JobFailure(
+        reason=FailureReason.FAILURE_REASON_EXECUTOR_LOST,
+        message=f"The executor cannot write its spool: {error.strerror}.",
+    )
+
+
+class _RefusedError(Exception):
+    """What came out of the cell ends the task; ``failure`` says why."""
+
+    def __init__(
+        self,
+        reason: "FailureReason.ValueType",
+        message: str,
+        limit: float | None = None,
+        used: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.failure = JobFailure(reason=reason, message=message, limit=limit, used=used)
+
+
+def _clipped(failure: JobFailure) -> JobFailure:
+    """The parts of a failure that a program may claim, at a size that anyone can read."""
+    return JobFailure(
+        reason=failure.reason,
+        message=failure.message[:MAX_MESSAGE_CHARACTERS],
+        traceback=failure.traceback[:MAX_TRACEBACK_CHARACTERS],
+    )
+
+
+async def _drain(stream: asyncio.StreamReader) -> None:
+    """Reads and drops, so that a cell that is being ended never blocks on its pipe."""
+    while await stream.read(READ_BYTES):
+        pass

@@ -1,0 +1,84 @@
+"""The pool: cells that were made, isolated and warmed before the job that they will run."""
+
+import asyncio
+import logging
+from collections import deque
+
+from aerlock_executor.zygote import Cell, CellLimits, Zygote, ZygoteError
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 1.0
+
+
+class CellPool:
+    """Hands out cells, each to one job, and makes the next ones meanwhile.
+
+    It starts another zygote when the one it has ends.
+    """
+
+    def __init__(self, limits: CellLimits, size: int) -> None:
+        self._limits = limits
+        self._size = size
+        self._ready: deque[Cell] = deque()
+        self._taken = asyncio.Event()
+        self._starting = asyncio.Lock()
+        self._zygote: Zygote | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Starts the zygote and makes the first cell.
+
+        Raises:
+            ZygoteError: no cell could be made here; there is no sandbox.
+        """
+        cell = await (await self._living_zygote()).create_cell()
+        if self._size:
+            self._ready.append(cell)
+        else:
+            cell.kill()
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def take(self) -> Cell:
+        """Returns a warm cell, one that stands ready or else a new one.
+
+        Raises:
+            ZygoteError: no cell could be made.
+        """
+        self._taken.set()
+        while self._ready:
+            cell = self._ready.popleft()
+            if cell.alive:
+                return cell
+        return await (await self._living_zygote()).create_cell()
+
+    async def close(self) -> None:
+        """Ends the zygote and with it every cell."""
+        if self._keeper:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        if self._zygote:
+            await self._zygote.close()
+
+    async def _living_zygote(self) -> Zygote:
+        async with self._starting:
+            if self._zygote is None or self._zygote.closed.done():
+                self._ready.clear()
+                self._zygote = await Zygote.start(self._limits)
+            return self._zygote
+
+    async def _keep(self) -> None:
+        """Refills the pool whenever a cell is taken or the zygote has ended."""
+        while True:
+            try:
+                zygote = await self._living_zygote()
+                while len(self._ready) < self._size:
+                    self._ready.append(await zygote.create_cell())
+            except ZygoteError as error:
+                logger.warning("cannot make a cell, trying again: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            self._taken.clear()
+            taken = asyncio.ensure_future(self._taken.wait())
+            await asyncio.wait([taken, zygote.closed], return_when=asyncio.FIRST_COMPLETED)
+            taken.cancel()

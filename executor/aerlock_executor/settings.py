@@ -1,0 +1,35 @@
+"""The executor's settings: one table of name, default and help."""
+
+import os
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from aerlock.server_settings import ServerSettings
+
+MIB = 1 << 20
+
+
+class ExecutorSettings(ServerSettings):
+    """Runs programs in sealed cells for the gateway, which dials the socket."""
+
+    table: ClassVar[str] = "executor"
+
+    data_dir: Path = Field(Path("executor"), description="directory of the spools, for the executor alone")
+    socket: Path = Field(
+        Path("executor.sock"), description="unix socket to listen on; its directory is the access check"
+    )
+    slots: int = Field(os.cpu_count() or 1, ge=1, le=256, description="jobs that run at the same time")
+    warm_cells: int = Field(1, ge=0, le=64, description="cells kept ready for jobs to come")
+    max_execution_time: int = Field(10_800, ge=1, description="wall time limit of any job, in seconds")
+    cpu_seconds: int = Field(
+        0, ge=0, description="CPU time limit of any job, in seconds; 0 is slots x wall time"
+    )
+    memory_bytes: int = Field(2048 * MIB, ge=64 * MIB, description="memory that a program may allocate")
+    scratch_bytes: int = Field(256 * MIB, ge=MIB, description="size of a job's private /tmp")
+    threads: int = Field(128, ge=4, description="threads of one job")
+    open_files: int = Field(256, ge=32, description="file descriptors of one job")
+    output_bytes: int = Field(256 * MIB, ge=MIB, description="bytes of results of one job")
+    log_bytes: int = Field(16 * MIB, ge=0, description="bytes of stdout and stderr kept of one job")
+    stop_on_stdin_eof: bool = Field(False, description="stop when standard input closes")

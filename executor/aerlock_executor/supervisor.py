@@ -1,0 +1,189 @@
+"""The supervisor: every task of this executor, from spool to slot."""
+
+import asyncio
+import logging
+import re
+import uuid
+from pathlib import Path
+
+from aerlock.program.backends import BACKENDS
+
+from aerlock.v1.jobs_pb2 import JOB_STATE_FAILED, FailureReason, JobFailure
+from aerlock_executor.errors import InvalidTaskError, NoSlotError, StoppingError, UnknownTaskError
+from aerlock_executor.output import now
+from aerlock_executor.pool import CellPool
+from aerlock_executor.settings import ExecutorSettings
+from aerlock_executor.spool import Spool
+from aerlock_executor.task import Limits, Task
+from aerlock_executor.v1.cell_pb2 import CellStart
+from aerlock_executor.v1.executor_pb2 import StartTaskRequest, TaskEnded, TaskEvent, TaskStarted
+from aerlock_executor.zygote import CellLimits
+
+logger = logging.getLogger(__name__)
+
+ENVIRONMENT = "default"
+ISOLATION_TIER = "full"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+TASK_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+SPOOL_SUFFIX = ".spool"
+
+
+class Supervisor:
+    """Starts tasks in cells and keeps their spools until they are acknowledged."""
+
+    def __init__(self, settings: ExecutorSettings) -> None:
+        self._settings = settings
+        self._spool_dir = settings.data_dir / "spool"
+        self._pool = CellPool(_cell_limits(settings), settings.warm_cells)
+        self._spools: dict[str, Spool] = {}
+        self._tasks: dict[str, Task] = {}
+        self._runs: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self.incarnation = uuid.uuid4().hex
+
+    @property
+    def spools(self) -> dict[str, Spool]:
+        """The spools that are not deleted yet, by task id."""
+        return self._spools
+
+    async def start(self) -> None:
+        """Recovers the spools of an earlier process and warms the first cell.
+
+        Raises:
+            ZygoteError: there is no sandbox.
+            OSError: the data directory cannot be used.
+        """
+        self._spool_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in self._spool_dir.glob(f"*{SPOOL_SUFFIX}"):
+            self._recover(path)
+        await self._pool.start()
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Ends every task as EXECUTOR_LOST and waits, with a limit, until the gateway has the ends."""
+        self._stopping = True
+        for task in self._tasks.values():
+            task.fail(_lost("The executor was stopped while the job ran."))
+        await asyncio.gather(*self._runs)
+        try:
+            async with asyncio.timeout(grace_seconds):
+                await asyncio.gather(*(spool.deleted.wait() for spool in self._spools.values()))
+        except TimeoutError:
+            logger.warning("%d tasks end without acknowledgement; their spools stay", len(self._spools))
+        await self._pool.close()
+
+    def start_task(self, request: StartTaskRequest) -> Spool:
+        """Starts the task, unless it is known, and returns its spool.
+
+        Raises:
+            StoppingError, NoSlotError, InvalidTaskError: nothing was started.
+        """
+        if spool := self._spools.get(request.task_id):
+            return spool
+        if self._stopping:
+            raise StoppingError("the executor is stopping")
+        if len(self._tasks) >= self._settings.slots:
+            raise NoSlotError(f"all {self._settings.slots} slots are taken")
+        _check(request)
+        spool = Spool.create(self._spool_dir / f"{request.task_id}{SPOOL_SUFFIX}")
+        limits = self._limits(request)
+        start = CellStart(
+            source=request.source,
+            inputs=request.inputs,
+            backend_name=request.backend_name,
+            log_level=request.log_level,
+            memory_bytes=int(_smaller(self._settings.memory_bytes, request.limits.memory_bytes)),
+            cpu_seconds=limits.cpu_seconds,
+        )
+        started = TaskStarted(isolation_tier=ISOLATION_TIER, environment=ENVIRONMENT)
+        task = Task(request.task_id, start, started, limits, spool)
+        self._spools[request.task_id] = spool
+        self._tasks[request.task_id] = task
+        run = asyncio.create_task(self._run(task))
+        self._runs.add(run)
+        run.add_done_callback(self._runs.discard)
+        return spool
+
+    def spool(self, task_id: str) -> Spool:
+        """Returns the spool of a known task.
+
+        Raises:
+            UnknownTaskError: there is none.
+        """
+        try:
+            return self._spools[task_id]
+        except KeyError:
+            raise UnknownTaskError(f"no task {task_id!r}") from None
+
+    def cancel_task(self, task_id: str) -> None:
+        """Ends the processes of a task; one that has ended stays as it is.
+
+        Raises:
+            UnknownTaskError: there is none.
+        """
+        self.spool(task_id)
+        if task := self._tasks.get(task_id):
+            task.cancel()
+
+    def acknowledge(self, task_id: str, offset: int) -> None:
+        """Deletes the spool of a task when ``offset`` covers its end."""
+        spool = self._spools.get(task_id)
+        if spool and spool.ended and offset >= spool.last_offset:
+            del self._spools[task_id]
+            spool.delete()
+
+    async def _run(self, task: Task) -> None:
+        try:
+            await task.run(self._pool)
+        finally:
+            del self._tasks[task.task_id]
+
+    def _recover(self, path: Path) -> None:
+        spool = Spool.recover(path)
+        if not spool.ended:
+            failure = _lost("The executor ended while the job ran.")
+            spool.append([now(TaskEvent(ended=TaskEnded(state=JOB_STATE_FAILED, failure=failure)))])
+        self._spools[path.name.removesuffix(SPOOL_SUFFIX)] = spool
+
+    def _limits(self, request: StartTaskRequest) -> Limits:
+        settings, asked = self._settings, request.limits
+        wall = _smaller(settings.max_execution_time, asked.wall_time.ToNanoseconds() / 1e9)
+        cpu = settings.cpu_seconds or int(wall * settings.slots) + 1
+        return Limits(
+            wall_seconds=wall,
+            cpu_seconds=int(_smaller(cpu, asked.cpu_time.ToNanoseconds() / 1e9)),
+            output_bytes=int(_smaller(settings.output_bytes, asked.output_bytes)),
+            log_bytes=int(_smaller(settings.log_bytes, asked.log_bytes)),
+        )
+
+
+def _check(request: StartTaskRequest) -> None:
+    """Refuses a request that the gateway should not have sent; nothing is started then."""
+    if not TASK_ID.fullmatch(request.task_id):
+        raise InvalidTaskError("task_id must be 1 to 64 letters, digits and '-'")
+    if request.backend_name not in BACKENDS:
+        raise InvalidTaskError(
+            f"no backend {request.backend_name!r}; there are {', '.join(sorted(BACKENDS))}"
+        )
+    if request.environment not in ("", ENVIRONMENT):
+        raise InvalidTaskError(f"no environment {request.environment!r}; there is {ENVIRONMENT!r}")
+    if request.log_level not in ("", *LOG_LEVELS):
+        raise InvalidTaskError(f"log_level must be one of {', '.join(LOG_LEVELS)}")
+
+
+def _smaller(own: float, asked: float) -> float:
+    """The smaller of two limits, where an ``asked`` of 0 leaves our own."""
+    return min(own, asked) if asked > 0 else own
+
+
+def _lost(message: str) -> JobFailure:
+    return JobFailure(reason=FailureReason.FAILURE_REASON_EXECUTOR_LOST, message=message)
+
+
+def _cell_limits(settings: ExecutorSettings) -> CellLimits:
+    return CellLimits(
+        memory_bytes=settings.memory_bytes,
+        scratch_bytes=settings.scratch_bytes,
+        threads=settings.threads,
+        open_files=settings.open_files,
+        file_bytes=settings.scratch_bytes,
+    )

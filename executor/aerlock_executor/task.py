@@ -1,0 +1,135 @@
+"""One task: one program in one cell, from its start to its true end."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+
+from aerlock.v1.jobs_pb2 import (
+    JOB_STATE_COMPLETED,
+    LOG_SOURCE_STDERR,
+    LOG_SOURCE_STDOUT,
+    FailureReason,
+    JobFailure,
+    JobUsage,
+)
+from aerlock_executor.output import FrameReader, LogBudget, now, read_log, spool_failure
+from aerlock_executor.pool import CellPool
+from aerlock_executor.spool import Spool
+from aerlock_executor.v1.cell_pb2 import CellStart
+from aerlock_executor.v1.executor_pb2 import TaskEvent, TaskStarted
+from aerlock_executor.verdict import Observations, judge
+from aerlock_executor.zygote import Cell, ZygoteError
+
+logger = logging.getLogger(__name__)
+
+SPOOL_RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of one task, all set: seconds of wall and CPU time, bytes of results and of logs."""
+
+    wall_seconds: float
+    cpu_seconds: int
+    output_bytes: int
+    log_bytes: int
+
+
+class Task:
+    """Runs one program in one cell and writes all that comes of it to ``spool``."""
+
+    def __init__(
+        self, task_id: str, start: CellStart, started: TaskStarted, limits: Limits, spool: Spool
+    ) -> None:
+        self.task_id = task_id
+        self.spool = spool
+        self._start = start
+        self._started = started
+        self._limits = limits
+        self._seen = Observations()
+        self._cell: Cell | None = None
+        self._frames = FrameReader(spool, limits.output_bytes, self.fail)
+        self._logs = LogBudget(limits.log_bytes)
+
+    async def run(self, pool: CellPool) -> None:
+        """Runs the task to its end, which is in the spool when this returns."""
+        try:
+            if not self._is_stopped:
+                await self._run_in(await pool.take())
+        except ZygoteError as error:
+            logger.warning("task %s lost its cell: %s", self.task_id, error)
+        await self._end()
+
+    def cancel(self) -> None:
+        """Ends the task's processes; it ends as CANCELLED unless something else had ended it."""
+        self._seen.cancelled = True
+        self._kill()
+
+    def fail(self, failure: JobFailure) -> None:
+        """Ends the task's processes; it ends as FAILED. The first reason stays."""
+        if not self._is_stopped:
+            self._seen.killed_for = failure
+        self._kill()
+
+    @property
+    def _is_stopped(self) -> bool:
+        return self._seen.cancelled or self._seen.killed_for is not None
+
+    def _kill(self) -> None:
+        if self._cell:
+            self._cell.kill()
+
+    async def _run_in(self, cell: Cell) -> None:
+        self._cell = cell
+        if self._is_stopped:
+            cell.kill()
+        self._append_started()
+        readers = asyncio.gather(
+            self._frames.read(cell.reader),
+            read_log(cell.stdout, LOG_SOURCE_STDOUT, self._logs, self.spool, self.fail),
+            read_log(cell.stderr, LOG_SOURCE_STDERR, self._logs, self.spool, self.fail),
+        )
+        deadline = asyncio.get_running_loop().call_later(self._limits.wall_seconds, self._exceed_wall_time)
+        try:
+            with suppress(BrokenPipeError, ConnectionResetError):  # it was killed meanwhile; wait() tells
+                await cell.start(self._start)
+            self._start = CellStart()  # the inputs need no memory any more
+            self._seen.exit = await cell.wait()
+        finally:
+            deadline.cancel()
+            await readers
+        self._seen.final_result = self._frames.final_result
+        self._seen.reported = self._frames.reported
+
+    def _append_started(self) -> None:
+        try:
+            self.spool.append([now(TaskEvent(started=self._started))])
+        except OSError as error:
+            self.fail(spool_failure(error))
+
+    def _exceed_wall_time(self) -> None:
+        limit = self._limits.wall_seconds
+        message = f"The program ran longer than its maximum execution time of {limit:g} s."
+        reason = FailureReason.FAILURE_REASON_TIME_LIMIT
+        self.fail(JobFailure(reason=reason, message=message, limit=limit, used=limit))
+
+    async def _end(self) -> None:
+        ended = judge(self._seen, self._limits.cpu_seconds)
+        ended.usage.CopyFrom(self._usage())
+        events = [now(TaskEvent(ended=ended))]
+        if ended.state == JOB_STATE_COMPLETED:
+            events.insert(0, now(TaskEvent(final_result=self._seen.final_result)))
+        while True:
+            try:
+                return self.spool.append(events)
+            except OSError as error:
+                logger.error("cannot write the end of task %s, trying again: %s", self.task_id, error)
+                await asyncio.sleep(SPOOL_RETRY_SECONDS)
+
+    def _usage(self) -> JobUsage:
+        usage = JobUsage(output_bytes=self._frames.output_bytes + self._logs.seen_bytes)
+        if self._seen.exit:
+            usage.cpu_time.FromNanoseconds(int(self._seen.exit.cpu_seconds * 1e9))
+            usage.peak_memory_bytes = self._seen.exit.peak_memory_bytes
+        return usage

@@ -1,0 +1,89 @@
+"""How a task ended: decided from what the supervisor saw, never from what the program says of itself."""
+
+import signal
+from dataclasses import dataclass
+
+from aerlock.v1.jobs_pb2 import (
+    JOB_STATE_CANCELLED,
+    JOB_STATE_COMPLETED,
+    JOB_STATE_FAILED,
+    FailureReason,
+    JobFailure,
+)
+from aerlock.v1.values_pb2 import Value
+from aerlock_executor.v1.executor_pb2 import TaskEnded
+from aerlock_executor.zygote import CellExit
+
+# What a program may claim as the reason why it raised. Everything else is found outside of it.
+CLAIMABLE_REASONS = frozenset(
+    {
+        FailureReason.FAILURE_REASON_PROGRAM_ERROR,
+        FailureReason.FAILURE_REASON_NO_RESULT,
+        FailureReason.FAILURE_REASON_INVALID_RESULT,
+        FailureReason.FAILURE_REASON_MEMORY_LIMIT,
+        FailureReason.FAILURE_REASON_SIMULATOR_ERROR,
+    }
+)
+
+
+@dataclass
+class Observations:
+    """What the supervisor saw of a task until its cell was gone."""
+
+    cancelled: bool = False
+    # Why the supervisor killed the cell.
+    killed_for: JobFailure | None = None
+    final_result: Value | None = None
+    # What the runner reported before it exited with status 1.
+    reported: JobFailure | None = None
+    exit: CellExit | None = None
+
+
+def judge(seen: Observations, cpu_limit_seconds: int) -> TaskEnded:
+    """Returns the end of a task, without its usage."""
+    if seen.killed_for is not None:
+        return TaskEnded(state=JOB_STATE_FAILED, failure=seen.killed_for)
+    if seen.cancelled:
+        return TaskEnded(state=JOB_STATE_CANCELLED)
+    if seen.exit is None:
+        return _failed(
+            FailureReason.FAILURE_REASON_EXECUTOR_LOST, "The executor lost the cell that ran the job."
+        )
+    if seen.exit.signal is not None:
+        return _judge_signal(seen.exit.signal, seen.exit.cpu_seconds, cpu_limit_seconds)
+    if seen.final_result is not None and seen.exit.exit_code == 0:
+        return TaskEnded(state=JOB_STATE_COMPLETED)
+    if seen.reported is not None and seen.exit.exit_code == 1 and seen.reported.reason in CLAIMABLE_REASONS:
+        return TaskEnded(state=JOB_STATE_FAILED, failure=seen.reported)
+    failure = JobFailure(
+        reason=FailureReason.FAILURE_REASON_NO_RESULT,
+        message=f"The program exited with status {seen.exit.exit_code} before main returned.",
+        exit_code=seen.exit.exit_code,
+    )
+    return TaskEnded(state=JOB_STATE_FAILED, failure=failure)
+
+
+def _judge_signal(number: int, cpu_seconds: float, cpu_limit_seconds: int) -> TaskEnded:
+    if number == signal.SIGXCPU or (number == signal.SIGKILL and cpu_seconds >= cpu_limit_seconds > 0):
+        return _failed(
+            FailureReason.FAILURE_REASON_CPU_LIMIT,
+            f"The program used {cpu_seconds:.1f} s of CPU time; the limit is {cpu_limit_seconds} s.",
+            limit=cpu_limit_seconds,
+            used=cpu_seconds,
+        )
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    return _failed(FailureReason.FAILURE_REASON_CRASHED, f"The program was ended by {name}.", signal=number)
+
+
+def _failed(
+    reason: "FailureReason.ValueType",
+    message: str,
+    limit: float | None = None,
+    used: float | None = None,
+    signal: int | None = None,
+) -> TaskEnded:
+    failure = JobFailure(reason=reason, message=message, limit=limit, used=used, signal=signal)
+    return TaskEnded(state=JOB_STATE_FAILED, failure=failure)

@@ -1,0 +1,294 @@
+"""The supervisor's side of a zygote: starts it in bubblewrap, makes cells, learns how they end."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import logging
+import os
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aerlock_executor.bubblewrap import command, find_bubblewrap, root_directories
+from aerlock_executor.cell.frames import MAX_START_BYTES, FrameError, encode_frame, receive_frame
+from aerlock_executor.cell.limits import CellLimits
+from aerlock_executor.cell.zygote_options import ZygoteOptions
+from aerlock_executor.v1.cell_pb2 import CellFrame, CellStart
+
+__all__ = ["Cell", "CellExit", "CellLimits", "Zygote", "ZygoteError"]
+
+logger = logging.getLogger(__name__)
+
+START_SECONDS = 60.0
+CELL_SECONDS = 30.0
+_STOP_SECONDS = 5.0
+_MAX_MESSAGE_BYTES = 4096
+_KEPT_ERROR_LINES = 20
+_PIPE_BUFFER_BYTES = 1 << 16
+
+
+class ZygoteError(Exception):
+    """The zygote or one of its cells could not be made, or has ended; the text says why."""
+
+
+@dataclass(frozen=True)
+class CellExit:
+    """How a program's process ended and what it used.
+
+    Exactly one of ``exit_code`` and ``signal`` is set. ``cpu_seconds`` is of
+    all its threads; ``peak_memory_bytes`` is its largest resident set, which
+    counts the libraries that it shares with the zygote.
+    """
+
+    exit_code: int | None
+    signal: int | None
+    cpu_seconds: float
+    peak_memory_bytes: int
+
+
+class Cell:
+    """One isolated, warm process that runs one job.
+
+    ``reader`` carries the frames of the out pipe; ``stdout`` and ``stderr``
+    what the program writes. Whoever does not read them slows the program down.
+    """
+
+    def __init__(
+        self,
+        streams: Sequence[asyncio.StreamReader],
+        input_fd: int,
+        kill: Callable[[], None],
+        ended: "asyncio.Future[CellExit]",
+    ) -> None:
+        self.reader, self.stdout, self.stderr = streams
+        self._input_fd = input_fd
+        self._kill = kill
+        self._ended = ended
+        ended.add_done_callback(lambda _: self._close_input())
+
+    @property
+    def alive(self) -> bool:
+        """Whether its processes have not all been reaped."""
+        return not self._ended.done()
+
+    async def start(self, message: CellStart) -> None:
+        """Hands the cell its one job.
+
+        A cell that has ended meanwhile is no error here: `wait` tells. Raises
+        FrameError where the message is longer than `MAX_START_BYTES`.
+        """
+        frame = encode_frame(message.SerializeToString(), MAX_START_BYTES)
+        pipe = os.fdopen(os.dup(self._input_fd), "wb", 0)
+        self._close_input()
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, pipe)
+        writer = asyncio.StreamWriter(transport, protocol, None, loop)
+        with contextlib.suppress(ConnectionError):
+            writer.write(frame)
+            await writer.drain()
+        transport.close()
+
+    def kill(self) -> None:
+        """Ends the cell, whatever it is doing; harmless when it has ended."""
+        if self.alive:
+            self._kill()
+
+    async def wait(self) -> CellExit:
+        """How the program ended, once none of the cell's processes is left; raises ZygoteError."""
+        return await asyncio.shield(self._ended)
+
+    def _close_input(self) -> None:
+        if self._input_fd >= 0:
+            os.close(self._input_fd)
+            self._input_fd = -1
+
+
+class Zygote:
+    """A running zygote. Make one with `Zygote.start`."""
+
+    def __init__(self, control: socket.socket, process: asyncio.subprocess.Process) -> None:
+        self._control = control
+        self._process = process
+        self._loop = asyncio.get_running_loop()
+        self._ids = itertools.count(1)
+        self._cells: dict[int, asyncio.Future[CellExit]] = {}
+        self._unsent: deque[bytes] = deque()
+        self._ready: asyncio.Future[None] = self._loop.create_future()
+        self._errors: deque[str] = deque(maxlen=_KEPT_ERROR_LINES)
+        self.closed: asyncio.Future[str] = self._loop.create_future()
+        """Resolves with the reason when the zygote, and with it every cell, has ended."""
+        control.setblocking(False)
+        self._loop.add_reader(control, self._receive)
+        self._watcher = asyncio.create_task(self._watch())
+
+    @classmethod
+    async def start(cls, limits: CellLimits) -> "Zygote":
+        """Starts a zygote and returns when it is ready to make cells (about two seconds).
+
+        Bubblewrap ends it when the thread that called this ends. Raises ZygoteError.
+        """
+        bubblewrap = find_bubblewrap()
+        if bubblewrap is None:
+            raise ZygoteError("bubblewrap is not installed; on Debian or Ubuntu: apt install bubblewrap")
+        if os.getuid() == 0:
+            raise ZygoteError("cells cannot be made as root: limits on processes do not count for it")
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            options = ZygoteOptions(theirs.fileno(), limits, root_directories())
+            process = await asyncio.create_subprocess_exec(
+                *command(bubblewrap, limits, ("-m", "aerlock_executor.cell.zygote", options.to_json())),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                pass_fds=(theirs.fileno(),),
+            )
+        zygote = cls(ours, process)
+        await zygote._until_ready()
+        return zygote
+
+    async def create_cell(self) -> Cell:
+        """Forks, isolates and warms a cell; raises ZygoteError."""
+        if self.closed.done():
+            raise ZygoteError(self.closed.result())
+        cell = await self._request_cell()
+        try:
+            async with asyncio.timeout(CELL_SECONDS):
+                frame = await receive_frame(cell.reader)
+        except (FrameError, TimeoutError) as error:
+            cell.kill()
+            raise ZygoteError(f"a cell did not become ready: {error or 'it took too long'}") from error
+        except BaseException:
+            cell.kill()
+            raise
+        if frame is None or not CellFrame.FromString(frame).HasField("ready"):
+            cell.kill()
+            detail = (await cell.stderr.read(_MAX_MESSAGE_BYTES)).decode(errors="replace")
+            exit_ = await cell.wait()
+            raise ZygoteError(f"a cell ended before it was ready ({exit_}): {detail}")
+        return cell
+
+    async def close(self) -> None:
+        """Ends the zygote and every cell of it, and waits for that."""
+        self._close_control()
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await asyncio.shield(self.closed)
+        except TimeoutError:
+            self._process.kill()
+            await asyncio.shield(self.closed)
+
+    async def _until_ready(self) -> None:
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await asyncio.shield(self._ready)
+        except BaseException as error:
+            await self.close()
+            raise ZygoteError(f"the zygote did not start: {self.closed.result()}") from error
+
+    async def _request_cell(self) -> Cell:
+        """Sends the descriptors of a new cell; the zygote forks it when it reads them."""
+        cell_id = next(self._ids)
+        pipes = [os.pipe() for _ in range(4)]
+        (input_reader, input_writer), *outputs = pipes
+        theirs = [input_reader, *(writer for _, writer in outputs)]
+        ended = self._loop.create_future()
+        streams = [await self._open_stream(reader) for reader, _ in outputs]
+        cell = Cell(streams, input_writer, lambda: self._send(_encode(kill=cell_id)), ended)
+        try:
+            socket.send_fds(self._control, [_encode(create=cell_id)], theirs)
+        except OSError as error:
+            ended.cancel()
+            raise ZygoteError(f"the zygote does not take requests: {error}") from error
+        finally:
+            for fd in theirs:
+                os.close(fd)
+        self._cells[cell_id] = ended
+        return cell
+
+    async def _open_stream(self, fd: int) -> asyncio.StreamReader:
+        """A stream of a pipe, which closes itself at the pipe's end."""
+        reader = asyncio.StreamReader(_PIPE_BUFFER_BYTES)
+        pipe = os.fdopen(fd, "rb", 0)
+        await self._loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+        return reader
+
+    def _send(self, message: bytes) -> None:
+        """Sends, or queues while the socket is full; what a closed zygote cannot take is dropped."""
+        self._unsent.append(message)
+        self._flush()
+
+    def _flush(self) -> None:
+        try:
+            while self._unsent:
+                self._control.send(self._unsent[0])
+                self._unsent.popleft()
+            self._loop.remove_writer(self._control)
+        except BlockingIOError:
+            self._loop.add_writer(self._control, self._flush)
+        except OSError:
+            self._unsent.clear()
+
+    def _receive(self) -> None:
+        """Takes what the zygote said; an end of the socket is handled with the end of the process."""
+        try:
+            while message := self._control.recv(_MAX_MESSAGE_BYTES):
+                self._handle(json.loads(message))
+        except BlockingIOError:
+            return
+        except OSError as error:
+            logger.debug("the zygote's socket failed: %s", error)
+        self._close_control()
+
+    def _handle(self, message: dict[str, Any]) -> None:
+        if "ready" in message:
+            self._ready.set_result(None)
+        elif ended := self._cells.pop(message.get("ended", 0), None):
+            _set_exit(ended, message)
+
+    def _close_control(self) -> None:
+        if self._control.fileno() >= 0:
+            self._loop.remove_reader(self._control)
+            self._loop.remove_writer(self._control)
+            self._control.close()
+
+    async def _watch(self) -> None:
+        """Waits for the end of bubblewrap, which is the end of all cells."""
+        assert self._process.stderr is not None  # noqa: S101 - it was asked for
+        async for line in self._process.stderr:
+            text = line.decode(errors="replace").rstrip()
+            logger.info("zygote: %s", text)
+            self._errors.append(text)
+        status = await self._process.wait()
+        self._close_control()
+        self._ready.cancel()
+        reason = "\n".join((f"the zygote ended with status {status}", *self._errors))
+        for ended in self._cells.values():
+            ended.set_exception(ZygoteError(reason))
+            ended.exception()  # Not every cell has someone who waits.
+        self._cells.clear()
+        self.closed.set_result(reason)
+
+
+def _encode(**message: int) -> bytes:
+    return json.dumps(message).encode()
+
+
+def _set_exit(ended: "asyncio.Future[CellExit]", message: dict[str, Any]) -> None:
+    """Resolves a cell with what its init, or else its stub, reported."""
+    if "error" in message:
+        ended.set_exception(ZygoteError(f"a cell could not be isolated: {message['error']}"))
+        ended.exception()
+        return
+    # Without a report of init its own end is the program's: it was killed with it.
+    code = os.waitstatus_to_exitcode(message.get("status", message.get("init_status", 9)))
+    ended.set_result(
+        CellExit(
+            exit_code=code if code >= 0 else None,
+            signal=-code if code < 0 else None,
+            cpu_seconds=message.get("cpu_seconds", 0.0),
+            peak_memory_bytes=message.get("peak_memory_bytes", 0),
+        )
+    )

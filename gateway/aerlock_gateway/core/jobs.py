@@ -1,0 +1,74 @@
+"""Jobs as their owners see them: who may see one, and a row as its message."""
+
+import json
+import sqlite3
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from aerlock.v1.jobs_pb2 import GetJobRequest, Job, JobFailure, JobOptions, JobTimes, JobUsage, ListJobsRequest
+from aerlock.v1.values_pb2 import MapValue
+from aerlock_gateway.core import clock, paging
+from aerlock_gateway.errors import NotFoundError
+from aerlock_gateway.store import jobs
+from aerlock_gateway.store.database import Database
+
+_ABOVE_ANY_ID = 2**63 - 1
+
+
+def find_visible(connection: sqlite3.Connection, account: str, job_id: str) -> jobs.JobRow:
+    """Returns the job's row; raises `NotFoundError` where there is none for this account."""
+    row = jobs.find(connection, job_id)
+    if row is None or row.owner != account:
+        raise NotFoundError("there is no such job; ListJobs shows yours", reason="JOB_NOT_FOUND")
+    return row
+
+
+async def get_job(database: Database, account: str, request: GetJobRequest) -> Job:
+    """Returns one job; raises `NotFoundError`."""
+
+    def read(connection: sqlite3.Connection) -> Job:
+        row = find_visible(connection, account, request.job_id)
+        job = to_message(row)
+        if request.include_inputs:
+            job.inputs.CopyFrom(MapValue.FromString(jobs.inputs(connection, row.id)))
+        return job
+
+    return await database.read(read)
+
+
+async def list_jobs(database: Database, account: str, request: ListJobsRequest) -> tuple[list[Job], str]:
+    """Returns a page of the account's jobs, newest first, and the token of the next page."""
+    size = paging.page_size(request.page_size)
+    before = paging.read_token("jobs", request.page_token, _ABOVE_ANY_ID)
+    rows = await database.read(lambda connection: jobs.page(connection, account, before, size + 1))
+    token = paging.make_token("jobs", rows[size - 1].id) if len(rows) > size else ""
+    return [to_message(row) for row in rows[:size]], token
+
+
+def to_message(row: jobs.JobRow) -> Job:
+    """Returns the message of a row, without inputs."""
+    return Job(
+        job_id=row.job_id,
+        program_id=row.program_id,
+        program_revision=row.program_revision,
+        owner=row.owner,
+        backend_name=row.backend_name,
+        state=row.state,  # type: ignore[arg-type]
+        options=JobOptions.FromString(row.options),
+        tags=json.loads(row.tags),
+        last_sequence=row.last_sequence,
+        failure=None if row.failure is None else JobFailure.FromString(row.failure),
+        times=JobTimes(
+            create_time=_time(row.create_time),
+            start_time=_time(row.start_time),
+            first_output_time=_time(row.first_output_time),
+            end_time=_time(row.end_time),
+        ),
+        usage=None if row.usage is None else JobUsage.FromString(row.usage),
+        queue_position=row.queue_position,
+        isolation_tier=row.isolation_tier,
+    )
+
+
+def _time(nanoseconds: int | None) -> Timestamp | None:
+    return None if nanoseconds is None else clock.to_timestamp(nanoseconds)

@@ -1,0 +1,88 @@
+"""What the gateway refuses, as one tree.
+
+GatewayError
+├── InvalidArgumentError   INVALID_ARGUMENT    the caller can cure it
+├── UnauthenticatedError   UNAUTHENTICATED     no token, or not one of ours
+├── NotFoundError          NOT_FOUND           it does not exist, or not for this caller
+├── ExhaustedError         RESOURCE_EXHAUSTED  a limit; try again later
+└── UnavailableError       UNAVAILABLE         not now; try again
+
+Every error carries a sentence for people and a reason, a stable word in
+capitals, for programs. The interceptor in ``rpc`` turns them into statuses.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from google.rpc import code_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One field of a request that is wrong, and what would be right."""
+
+    field: str
+    description: str
+
+
+class GatewayError(Exception):
+    """Something that the caller gets told."""
+
+    code: ClassVar[int]
+    default_reason: ClassVar[str]
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str = "",
+        violations: Sequence[Violation] = (),
+        retry_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason or self.default_reason
+        self.violations = tuple(violations)
+        self.retry_seconds = retry_seconds
+
+
+class InvalidArgumentError(GatewayError):
+    """The request is wrong; ``violations`` name each field."""
+
+    code = code_pb2.INVALID_ARGUMENT
+    default_reason = "INVALID_FIELD"
+
+    @classmethod
+    def of(cls, violations: Sequence[Violation], reason: str = "") -> "InvalidArgumentError":
+        """Makes the error whose message is the violations, each in its sentence."""
+        message = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
+        return cls(message, reason=reason, violations=violations)
+
+
+class UnauthenticatedError(GatewayError):
+    """The caller has not shown who it is."""
+
+    code = code_pb2.UNAUTHENTICATED
+    default_reason = "TOKEN_INVALID"
+
+
+class NotFoundError(GatewayError):
+    """It does not exist, or may not be seen by the caller: both read the same."""
+
+    code = code_pb2.NOT_FOUND
+    default_reason = "NOT_FOUND"
+
+
+class ExhaustedError(GatewayError):
+    """A limit is reached for now."""
+
+    code = code_pb2.RESOURCE_EXHAUSTED
+    default_reason = "QUEUE_FULL"
+
+
+class UnavailableError(GatewayError):
+    """Not possible at this moment."""
+
+    code = code_pb2.UNAVAILABLE
+    default_reason = "STOPPING"

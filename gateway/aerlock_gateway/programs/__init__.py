@@ -1,0 +1,1 @@
+"""The programs that ship with the server: text for the catalog, never imported by the gateway."""

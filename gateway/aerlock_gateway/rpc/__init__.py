@@ -1,0 +1,1 @@
+"""The gateway's gRPC services: thin, they translate between messages and the rules."""

@@ -1,0 +1,143 @@
+"""The database's tables and how an older database becomes a newer one."""
+
+import sqlite3
+
+from sqlite_utils import Database, Migrations
+
+SCHEMA_VERSION = 2
+"""How many migrations there are; kept in the file as its user_version."""
+
+_migrations = Migrations("aerlock")
+
+
+class SchemaTooNewError(Exception):
+    """The database was written by a newer version of Aerlock."""
+
+
+@_migrations(transactional=False)
+def incremental_vacuum(database: Database) -> None:
+    """Lets deleted jobs give their pages back in small steps; VACUUM applies it to the file."""
+    database.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    database.execute("VACUUM")
+
+
+@_migrations()
+def first_tables(database: Database) -> None:
+    """Creates the tables of version 0.1. Times are nanoseconds since 1970, in UTC."""
+    for statement in _FIRST_TABLES:
+        database.execute(statement)
+
+
+_FIRST_TABLES = (
+    "CREATE TABLE accounts (name TEXT PRIMARY KEY, role TEXT NOT NULL, create_time INTEGER NOT NULL) STRICT",
+    # A token is shown once; what is kept cannot be turned back into it.
+    """
+    CREATE TABLE tokens (
+        sha256 BLOB PRIMARY KEY,
+        account TEXT NOT NULL REFERENCES accounts(name),
+        create_time INTEGER NOT NULL,
+        expire_time INTEGER NOT NULL
+    ) STRICT
+    """,
+    # owner is "" for a program that ships with the server.
+    """
+    CREATE TABLE programs (
+        program_id TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        visibility INTEGER NOT NULL,
+        revision INTEGER NOT NULL,
+        create_time INTEGER NOT NULL,
+        update_time INTEGER NOT NULL
+    ) STRICT
+    """,
+    # A revision never changes. metadata is a Program message, source a ProgramSource
+    # message, signature what the checker found out about main, as JSON; the large column
+    # comes last, so that a listing does not read its pages.
+    """
+    CREATE TABLE program_revisions (
+        program_id TEXT NOT NULL REFERENCES programs(program_id),
+        revision INTEGER NOT NULL,
+        sha256 BLOB NOT NULL,
+        signature TEXT NOT NULL,
+        metadata BLOB NOT NULL,
+        source BLOB NOT NULL,
+        PRIMARY KEY (program_id, revision)
+    ) STRICT
+    """,
+    # A projection of the job's events, and last_offset: how much of the executor's
+    # spool is in them.
+    """
+    CREATE TABLE jobs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        job_id TEXT NOT NULL UNIQUE,
+        owner TEXT NOT NULL,
+        program_id TEXT NOT NULL,
+        program_revision INTEGER NOT NULL,
+        backend_name TEXT NOT NULL,
+        state INTEGER NOT NULL,
+        last_sequence INTEGER NOT NULL,
+        last_offset INTEGER NOT NULL,
+        isolation_tier TEXT NOT NULL,
+        create_time INTEGER NOT NULL,
+        start_time INTEGER,
+        first_output_time INTEGER,
+        end_time INTEGER,
+        options BLOB NOT NULL,
+        tags TEXT NOT NULL,
+        failure BLOB,
+        usage BLOB
+    ) STRICT
+    """,
+    "CREATE INDEX jobs_of_owner ON jobs (owner, id)",
+    # 1, 2 and 3 are QUEUED, RUNNING and CANCELLING: the jobs that still need something.
+    "CREATE INDEX jobs_alive ON jobs (state, id) WHERE state <= 3",
+    # Apart from the row of the job, which every commit rewrites.
+    "CREATE TABLE job_inputs (job INTEGER PRIMARY KEY REFERENCES jobs(id), inputs BLOB NOT NULL) STRICT",
+    # AUTOINCREMENT: a cursor stays valid when the newest events are deleted.
+    """
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        job INTEGER NOT NULL REFERENCES jobs(id),
+        sequence INTEGER NOT NULL,
+        kind INTEGER NOT NULL,
+        encoded BLOB NOT NULL,
+        UNIQUE (job, sequence)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE request_ids (
+        account TEXT NOT NULL,
+        method TEXT NOT NULL,
+        request_id TEXT NOT NULL,
+        body_sha256 BLOB NOT NULL,
+        resource TEXT NOT NULL,
+        create_time INTEGER NOT NULL,
+        PRIMARY KEY (account, method, request_id)
+    ) STRICT
+    """,
+    "CREATE INDEX request_ids_by_age ON request_ids (create_time)",
+    """
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        time INTEGER NOT NULL,
+        account TEXT NOT NULL,
+        action TEXT NOT NULL,
+        subject TEXT NOT NULL
+    ) STRICT
+    """,
+)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Brings the database to this version's schema.
+
+    Raises `SchemaTooNewError` where a newer version of Aerlock has been at it.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        raise SchemaTooNewError(
+            f"the database has schema version {version} and this version of Aerlock knows schema version"
+            f" {SCHEMA_VERSION}: run the newer Aerlock that wrote it, or restore a backup from before the upgrade"
+        )
+    _migrations.apply(Database(connection))
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -1,0 +1,54 @@
+import signal
+
+import pytest
+
+from aerlock.v1.jobs_pb2 import JOB_STATE_CANCELLED, JOB_STATE_COMPLETED, JOB_STATE_FAILED, FailureReason, JobFailure
+from aerlock.v1.values_pb2 import Value
+from aerlock_executor.verdict import CLAIMABLE_REASONS, Observations, judge
+from aerlock_executor.zygote import CellExit
+
+FINAL = Value(string_value="done")
+
+
+def exited(code: int | None = None, signal: int | None = None, cpu_seconds: float = 0.1) -> CellExit:
+    return CellExit(exit_code=code, signal=signal, cpu_seconds=cpu_seconds, peak_memory_bytes=1)
+
+
+def test_final_result_and_exit_0_is_completed():
+    assert judge(Observations(final_result=FINAL, exit=exited(0)), 10).state == JOB_STATE_COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason"),
+    [
+        (Observations(exit=exited(0)), "NO_RESULT"),
+        (Observations(exit=exited(7)), "NO_RESULT"),
+        (Observations(final_result=FINAL, exit=exited(7)), "NO_RESULT"),
+        (Observations(final_result=FINAL, exit=exited(signal=signal.SIGSEGV)), "CRASHED"),
+        (Observations(exit=exited(signal=signal.SIGXCPU, cpu_seconds=10.2)), "CPU_LIMIT"),
+        (Observations(exit=exited(signal=signal.SIGKILL, cpu_seconds=11.0)), "CPU_LIMIT"),
+        (Observations(exit=exited(signal=signal.SIGKILL)), "CRASHED"),
+        (Observations(exit=None), "EXECUTOR_LOST"),
+    ],
+)
+def test_anything_else_is_failed_with_its_reason(seen, reason):
+    ended = judge(seen, 10)
+    assert ended.state == JOB_STATE_FAILED
+    assert FailureReason.Name(ended.failure.reason) == f"FAILURE_REASON_{reason}"
+    assert ended.failure.message
+
+
+@pytest.mark.parametrize("reason", FailureReason.values())
+def test_a_program_may_claim_only_the_reasons_that_are_its_own(reason):
+    seen = Observations(reported=JobFailure(reason=reason, message="claimed"), exit=exited(1))
+    assert (judge(seen, 10).failure.message == "claimed") == (reason in CLAIMABLE_REASONS)
+
+
+def test_what_the_supervisor_killed_for_beats_what_the_program_wrote():
+    killed = JobFailure(reason=FailureReason.FAILURE_REASON_TIME_LIMIT)
+    seen = Observations(killed_for=killed, final_result=FINAL, exit=exited(0))
+    assert judge(seen, 10).failure == killed
+
+
+def test_cancelled_is_cancelled_however_the_program_exited():
+    assert judge(Observations(cancelled=True, final_result=FINAL, exit=exited(0)), 10).state == JOB_STATE_CANCELLED
