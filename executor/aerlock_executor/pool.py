@@ -37,6 +37,7 @@ class CellPool:
             self._ready.append(cell)
         else:
             cell.kill()
+            await cell.wait()
         self._keeper = asyncio.create_task(self._keep())
 
     async def take(self) -> Cell:

@@ -59,6 +59,8 @@ class Task:
                 await self._run_in(await pool.take())
         except ZygoteError as error:
             logger.warning("task %s lost its cell: %s", self.task_id, error)
+        except Exception:  # whatever it was, the task must end
+            logger.exception("task %s", self.task_id)
         await self._end()
 
     def cancel(self) -> None:

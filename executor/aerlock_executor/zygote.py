@@ -184,9 +184,12 @@ class Zygote:
         try:
             async with asyncio.timeout(START_SECONDS):
                 await asyncio.shield(self._ready)
-        except BaseException as error:
+        except TimeoutError as error:
             await self.close()
-            raise ZygoteError(f"the zygote did not start: {self.closed.result()}") from error
+            raise ZygoteError(f"the zygote took longer than {START_SECONDS:g} s to start") from error
+        except asyncio.CancelledError:
+            await self.close()
+            raise
 
     async def _request_cell(self) -> Cell:
         """Sends the descriptors of a new cell; the zygote forks it when it reads them."""
@@ -263,8 +266,9 @@ class Zygote:
             self._errors.append(text)
         status = await self._process.wait()
         self._close_control()
-        self._ready.cancel()
         reason = "\n".join((f"the zygote ended with status {status}", *self._errors))
+        if not self._ready.done():
+            self._ready.set_exception(ZygoteError(reason))
         for ended in self._cells.values():
             ended.set_exception(ZygoteError(reason))
             ended.exception()  # Not every cell has someone who waits.

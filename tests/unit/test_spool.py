@@ -59,11 +59,11 @@ def test_pages_hold_at_most_3_mib_and_lose_nothing(spool):
 
 @given(sizes=st.lists(st.integers(0, 300), min_size=1, max_size=20), cut=st.integers(0, 5000))
 def test_recover_after_a_cut_keeps_every_whole_event(tmp_path_factory, sizes, cut):
-    path = tmp_path_factory.mktemp("spool") / "job.spool"
-    written = Spool.create(path)
+    folder = tmp_path_factory.mktemp("spool")
+    written = Spool.create(folder / "whole.spool")
     written.append([TaskEvent(log_output=LogOutput(data=bytes(size))) for size in sizes])
-    content = path.read_bytes()
-    path.write_bytes(content[:cut])
+    path = folder / "cut.spool"
+    path.write_bytes((folder / "whole.spool").read_bytes()[:cut])
     recovered = Spool.recover(path)
     events = read_all(recovered)
     assert [len(event.log_output.data) for event in events] == sizes[: len(events)]

@@ -20,7 +20,7 @@ import math
 import struct
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aerlock.v1 import values_pb2
 
@@ -92,14 +92,12 @@ def _view_of_tagged(content: values_pb2.TaggedValue) -> Json:
 
 
 def _view_of_pairs(pairs: values_pb2.Value) -> Json:
-    view: Any = to_python(pairs)
+    view = to_python(pairs)
     try:
-        keys = [_json_key(key) for key, _ in view]
+        shown = {_json_key(key): item for key, item in cast("list[Any]", view)}
     except (TypeError, ValueError):
         return view
-    if len(set(keys)) != len(keys):
-        return view
-    return dict(zip(keys, (item for _, item in view), strict=True))
+    return shown if len(shown) == len(cast("list[Any]", view)) else view
 
 
 def _json_key(key: Json) -> str:

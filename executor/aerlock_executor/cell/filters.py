@@ -38,9 +38,9 @@ _AF_UNIX = 1
 _FILES = """
     access chdir chmod close close_range copy_file_range creat dup dup2 dup3 faccessat faccessat2 fadvise64
     fallocate fchdir fchmod fchmodat fdatasync fstat fstatfs fsync ftruncate futimesat getcwd getdents
-    getdents64 link linkat lseek lstat mkdir mkdirat newfstatat open openat pread64 preadv preadv2 pwrite64 pwritev
-    pwritev2 read readlink readlinkat readv rename renameat renameat2 rmdir sendfile stat statfs statx symlink
-    symlinkat truncate umask unlink unlinkat utime utimensat utimes write writev
+    getdents64 link linkat lseek lstat mkdir mkdirat newfstatat open openat pread64 preadv preadv2 pwrite64
+    pwritev pwritev2 read readlink readlinkat readv rename renameat renameat2 rmdir sendfile stat statfs statx
+    symlink symlinkat truncate umask unlink unlinkat utime utimensat utimes write writev
 """
 _EVENTS = """
     epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait eventfd eventfd2 pipe pipe2 poll

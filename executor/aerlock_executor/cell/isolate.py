@@ -24,7 +24,7 @@ INPUT_FD = 3
 OUTPUT_FD = 4
 
 _JOB_UID = 1000
-_NAMESPACES = (
+NAMESPACES = (
     linux.CLONE_NEWUSER
     | linux.CLONE_NEWPID
     | linux.CLONE_NEWNS
@@ -33,6 +33,7 @@ _NAMESPACES = (
     | linux.CLONE_NEWUTS
     | linux.CLONE_NEWCGROUP
 )
+"""What a cell has of its own."""
 _WAITED_FOR = {signal.SIGTERM, signal.SIGCHLD}
 # What init gets to end the program and report its usage before it is killed itself.
 _KILL_GRACE_SECONDS = 1.0
@@ -76,8 +77,8 @@ def _become_stub(fds: CellFds, zygote_pid: int) -> None:
     _close_all_but({0, 1, 2, *fds.of_program, fds.status})
     signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
     uid, gid = os.getuid(), os.getgid()
-    linux.unshare(_NAMESPACES)
-    _map_ids(uid, gid)
+    linux.unshare(NAMESPACES)
+    map_ids(uid, gid)
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != zygote_pid:
         os._exit(_NO_STATUS)
@@ -170,7 +171,7 @@ def _report(fd: int, **record: object) -> None:
     os.write(fd, json.dumps(record).encode() + b"\n")
 
 
-def _map_ids(uid: int, gid: int) -> None:
+def map_ids(uid: int, gid: int) -> None:
     """Shows the program's own uid and gid as ``_JOB_UID`` and no other at all."""
     for name, text in (
         ("setgroups", "deny"),

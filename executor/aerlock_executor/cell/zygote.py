@@ -167,6 +167,17 @@ def _run_sample_and_exit(writer: int, known: set[str]) -> None:
         os._exit(status)
 
 
+def _prepare_backends(memory_bytes: int) -> None:
+    """Builds every backend's Target once for all cells; this runs no circuit and starts no thread.
+
+    Aer is told of the limit, so that it can say that a circuit is too large.
+    """
+    for name in BACKENDS:
+        backend = get_backend(name)
+        backend.set_options(max_memory_mb=memory_bytes >> 20)
+        _ = backend.target
+
+
 def _check_one_thread() -> None:
     """A fork copies one thread: what others hold locked would stay so for ever."""
     threads = sum(1 for _ in Path("/proc/self/task").iterdir())
@@ -179,8 +190,7 @@ def main() -> None:
     options = ZygoteOptions.from_json(sys.argv[1])
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     _import_what_a_sample_loads()
-    for name in BACKENDS:
-        _ = get_backend(name).target  # Built once for all cells; runs no circuit and starts no thread.
+    _prepare_backends(options.limits.memory_bytes)
     gc.collect()
     gc.freeze()
     _check_one_thread()

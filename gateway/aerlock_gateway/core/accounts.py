@@ -55,7 +55,7 @@ class Accounts:
         self._known[digest] = Account(name, role), expire_time
 
     async def bootstrap(self, token: str) -> str:
-        """Returns ``token`` if it is valid, else a new one of the first account, which is made if there is none."""
+        """Returns ``token`` if it is valid, else a new one of the first account, made if there is none."""
         try:
             await self.authenticate(token)
         except UnauthenticatedError:

@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import jsonschema_rs
 
@@ -98,20 +98,25 @@ def _compile(schema: dict[str, Any]) -> jsonschema_rs.Validator:
             schema,
             pattern_options=jsonschema_rs.RegexOptions(size_limit=_REGEX_BYTES, dfa_size_limit=_REGEX_BYTES),
             retriever=_refuse,
-            offline=True,
             mask="it",
         )
     except jsonschema_rs.ValidationError as error:
-        raise ValueError(f"is not a valid JSON Schema at {_pointer(error.instance_path)}: {error.message}") from None
+        raise ValueError(
+            f"is not a valid JSON Schema at {_pointer(error.instance_path)}: {error.message}"
+        ) from None
     except jsonschema_rs.ReferencingError as error:
         raise ValueError(f"has a $ref that leads nowhere: {error}") from None
 
 
-def _refuse(uri: str) -> Any:
-    raise ValueError(f"$ref to {uri[:_LONGEST_PATH]} is refused: only references within the schema are followed")
+def _refuse(uri: str, /) -> NoReturn:
+    raise ValueError(
+        f"$ref to {uri[:_LONGEST_PATH]} is refused: only references within the schema are followed"
+    )
 
 
-def _check_parameters(field: str, schema: dict[str, Any], validator: jsonschema_rs.Validator) -> list[Violation]:
+def _check_parameters(
+    field: str, schema: dict[str, Any], validator: jsonschema_rs.Validator
+) -> list[Violation]:
     if schema.get("type", "object") != "object":
         return [(field, 'describes all inputs at once, so its type must be "object"')]
     defaults = _defaults(schema)
@@ -134,7 +139,7 @@ def _describe(schema: dict[str, Any]) -> list[dict[str, Any]]:
     required = schema.get("required", [])
     described = []
     for name, entry in _properties(schema).items():
-        entry = entry if isinstance(entry, dict) else {}  # noqa: PLW2901
+        entry = entry if isinstance(entry, dict) else {}
         types = entry.get("type", [])
         description = entry.get("description", "")
         described.append(

@@ -35,7 +35,10 @@ def _find_main(tree: ast.Module) -> ast.FunctionDef | str:
     """Returns the last top-level definition of main, which is the one that counts, or what is wrong."""
     found: ast.stmt | None = None
     for statement in tree.body:
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and statement.name == "main":
+        if (
+            isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            and statement.name == "main"
+        ):
             found = statement
     if isinstance(found, ast.FunctionDef):
         return found

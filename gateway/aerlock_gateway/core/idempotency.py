@@ -18,12 +18,14 @@ class RequestKey:
     def __init__(self, account: str, method: str, request_id: str, request: Message) -> None:
         """Raises `InvalidArgumentError` where the request_id is too long."""
         if len(request_id) > _LONGEST:
-            raise InvalidArgumentError.of([Violation("request_id", f"must have at most {_LONGEST} characters")])
+            raise InvalidArgumentError.of(
+                [Violation("request_id", f"must have at most {_LONGEST} characters")]
+            )
         self._key = (account, method, request_id)
         self._body = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
 
     def find(self, connection: sqlite3.Connection) -> str | None:
-        """Returns what the first such request made; raises `InvalidArgumentError` where it had another body."""
+        """Returns what the first such request made; raises `InvalidArgumentError` if its body differs."""
         if not self._key[2] or (row := request_ids.find(connection, *self._key)) is None:
             return None
         body, resource = row

@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-
 from aerlock.v1.jobs_pb2 import (
     JOB_STATE_CANCELLED,
     JOB_STATE_CANCELLING,
@@ -46,12 +45,11 @@ class JobLog:
         self._bell = bell
         self._scheduler = scheduler
 
-    async def create(self, job: jobs.NewJob) -> jobs.Head:
-        """Makes a job and queues it; where a slot is free it is RUNNING in the same commit."""
-        return (await self._database.write(lambda connection: self.insert(connection, job), self.publish)).heads[0]
-
     def insert(self, connection: sqlite3.Connection, job: jobs.NewJob) -> Appended:
-        """Does what `create` does inside a transaction of the caller, who calls `publish` after the commit."""
+        """Makes a job and queues it; where a slot is free it is RUNNING in the same commit.
+
+        The caller owns the transaction and calls `publish` after the commit.
+        """
         now = clock.now()
         head = jobs.insert(connection, job, now)
         _change_state(connection, head, StateChange(state=JOB_STATE_QUEUED), now)
@@ -99,9 +97,7 @@ class JobLog:
 
     async def start_queued(self) -> None:
         """Starts as many queued jobs as there are free slots; for when slots appear."""
-        await self._database.write(
-            lambda connection: self._start_next(connection, Appended()), self.publish
-        )
+        await self._database.write(lambda connection: self._start_next(connection, Appended()), self.publish)
 
     def publish(self, appended: Appended) -> None:
         """Lets the world see what is committed."""
@@ -171,5 +167,3 @@ def _change_state(connection: sqlite3.Connection, head: jobs.Head, change: State
         jobs.set_started(connection, head, time, change.isolation_tier)
     else:
         jobs.set_state(connection, head)
-
-

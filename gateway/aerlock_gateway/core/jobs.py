@@ -5,7 +5,15 @@ import sqlite3
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from aerlock.v1.jobs_pb2 import GetJobRequest, Job, JobFailure, JobOptions, JobTimes, JobUsage, ListJobsRequest
+from aerlock.v1.jobs_pb2 import (
+    GetJobRequest,
+    Job,
+    JobFailure,
+    JobOptions,
+    JobTimes,
+    JobUsage,
+    ListJobsRequest,
+)
 from aerlock.v1.values_pb2 import MapValue
 from aerlock_gateway.core import clock, paging
 from aerlock_gateway.errors import NotFoundError

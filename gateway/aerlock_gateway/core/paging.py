@@ -38,6 +38,10 @@ def read_token(method: str, token: str, start: K) -> K:
         made_by, key = None, None
     if made_by != method or type(key) is not type(start) or (isinstance(key, int) and abs(key) >= 2**63):
         raise InvalidArgumentError.of(
-            [Violation("page_token", "did not come from this method; pass next_page_token of the page before")]
+            [
+                Violation(
+                    "page_token", "did not come from this method; pass next_page_token of the page before"
+                )
+            ]
         )
-    return key  # type: ignore[no-any-return]
+    return key

@@ -97,7 +97,9 @@ def _check_files(program: Program) -> list[Violation]:
     violations = []
     size = sum(len(text) for text in files.values())
     if size > _LARGEST_SOURCE:
-        violations.append(Violation(field, f"has {size:,} bytes in all; at most {_LARGEST_SOURCE:,} are allowed"))
+        violations.append(
+            Violation(field, f"has {size:,} bytes in all; at most {_LARGEST_SOURCE:,} are allowed")
+        )
     for name, text in sorted(files.items()):
         if not _FILE_NAME.fullmatch(name):
             violations.append(Violation(field, f"{name[:40]!r} is not a name of a module, as in helpers.py"))
@@ -113,7 +115,7 @@ async def _ask(checker: Checker, program: Program) -> dict[str, object]:
         for schema in _SCHEMAS
         if len((text := getattr(program, schema)).encode()) <= _LARGEST_SCHEMA
     }
-    main = program.source.files[MAIN_FILE] if MAIN_FILE in program.source.files else b""
+    main = program.source.files.get(MAIN_FILE, b"")
     source = _decode(main[:_LARGEST_SOURCE])
     # Without a source that can be read, the schemas are still worth an answer.
     checkable = bool(main) and len(main) <= _LARGEST_SOURCE and source is not None

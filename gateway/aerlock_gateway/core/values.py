@@ -1,7 +1,5 @@
 """JSON into Values, for the defaults that a schema gives."""
 
-from typing import Any
-
 from google.protobuf.struct_pb2 import NULL_VALUE
 
 from aerlock.v1.values_pb2 import ListValue, MapEntry, MapValue, Value
@@ -9,7 +7,7 @@ from aerlock.v1.values_pb2 import ListValue, MapEntry, MapValue, Value
 _SMALLEST_INT64, _LARGEST_INT64 = -(2**63), 2**63 - 1
 
 
-def from_json(value: Any) -> Value:
+def from_json(value: object) -> Value:
     """Returns the Value of what ``json.loads`` makes; its depth is bounded by the schema's."""
     match value:
         case None:

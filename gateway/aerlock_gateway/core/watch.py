@@ -1,7 +1,7 @@
 """Reading logs as they grow: pages from the database, and a bell that rings after each commit."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 
 from aerlock.v1 import jobs_pb2
@@ -69,7 +69,7 @@ class Watch:
         """
         if request.after_sequence < 0:
             raise InvalidArgumentError.of([Violation("after_sequence", "must not be negative")])
-        kinds = _kinds(list(request.kinds))
+        kinds = _kinds(request.kinds)
         row = await self._database.read(lambda connection: find_visible(connection, account, request.job_id))
         after = request.after_sequence
         with self._bell.listen(job_key(request.job_id)) as rung:
@@ -95,7 +95,7 @@ class Watch:
 
         Raises `InvalidArgumentError`, and `UnavailableError` when the gateway stops.
         """
-        kinds = _kinds(list(request.kinds))
+        kinds = _kinds(request.kinds)
         cursor = await self._start_cursor(request.after_cursor)
         first = True
         with self._bell.listen(owner_key(account)) as rung:
@@ -112,7 +112,11 @@ class Watch:
         last = await self._database.read(events.last_cursor)
         if not -1 <= after <= last:
             raise InvalidArgumentError.of(
-                [Violation("after_cursor", f"must be from -1 to {last}; take the cursor of an earlier response")]
+                [
+                    Violation(
+                        "after_cursor", f"must be from -1 to {last}; take the cursor of an earlier response"
+                    )
+                ]
             )
         return last if after == -1 else after
 
@@ -133,7 +137,7 @@ class Watch:
             raise UnavailableError("the gateway is stopping; resume when it is back", retry_seconds=1)
 
 
-def _kinds(kinds: list[jobs_pb2.EventKind]) -> frozenset[int]:
+def _kinds(kinds: Iterable[int]) -> frozenset[int]:
     if unknown := [kind for kind in kinds if kind not in range(1, 6)]:
         raise InvalidArgumentError.of([Violation("kinds", f"{unknown[0]} is not an EventKind; leave it out")])
     return frozenset(kinds)

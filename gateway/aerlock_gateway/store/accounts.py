@@ -13,7 +13,9 @@ def insert_account(connection: sqlite3.Connection, name: str, role: str, now: in
     connection.execute("INSERT INTO accounts (name, role, create_time) VALUES (?, ?, ?)", (name, role, now))
 
 
-def insert_token(connection: sqlite3.Connection, sha256: bytes, account: str, now: int, expire_time: int) -> None:
+def insert_token(
+    connection: sqlite3.Connection, sha256: bytes, account: str, now: int, expire_time: int
+) -> None:
     """Stores a token's digest."""
     connection.execute(
         "INSERT INTO tokens (sha256, account, create_time, expire_time) VALUES (?, ?, ?, ?)",
@@ -24,7 +26,7 @@ def insert_token(connection: sqlite3.Connection, sha256: bytes, account: str, no
 def find_token(connection: sqlite3.Connection, sha256: bytes) -> tuple[str, str, int] | None:
     """Returns account, role and expire time of a token, or None."""
     row: tuple[str, str, int] | None = connection.execute(
-        "SELECT account, role, expire_time FROM tokens JOIN accounts ON accounts.name = account WHERE sha256 = ?",
+        "SELECT account, role, expire_time FROM tokens JOIN accounts ON name = account WHERE sha256 = ?",
         (sha256,),
     ).fetchone()
     return row
@@ -33,5 +35,6 @@ def find_token(connection: sqlite3.Connection, sha256: bytes) -> tuple[str, str,
 def insert_audit(connection: sqlite3.Connection, now: int, account: str, action: str, subject: str) -> None:
     """Writes down who did what to what."""
     connection.execute(
-        "INSERT INTO audit (time, account, action, subject) VALUES (?, ?, ?, ?)", (now, account, action, subject)
+        "INSERT INTO audit (time, account, action, subject) VALUES (?, ?, ?, ?)",
+        (now, account, action, subject),
     )

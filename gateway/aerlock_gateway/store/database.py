@@ -38,7 +38,9 @@ class Database:
         # After the migrations: auto_vacuum can only be chosen before WAL.
         connection.execute("PRAGMA journal_mode = WAL")
         self._writes: queue.SimpleQueue[_Write[Any] | None] = queue.SimpleQueue()
-        self._writer = threading.Thread(target=self._write_in_groups, args=(connection,), name="writer", daemon=True)
+        self._writer = threading.Thread(
+            target=self._write_in_groups, args=(connection,), name="writer", daemon=True
+        )
         self._writer.start()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="reader")
 

@@ -78,7 +78,7 @@ def page_of_job(connection: sqlite3.Connection, job: int, after: int, kinds: fro
 def page_of_owner(
     connection: sqlite3.Connection, owner: str, after: int, kinds: frozenset[int]
 ) -> tuple[list[Run], int, bool]:
-    """Returns runs of the owner's events above the cursor ``after``, the new cursor, and whether that is the end."""
+    """Returns runs of the owner's events above ``after``, the new cursor, and whether that is the end."""
     last = last_cursor(connection)
     limit = min(last, after + _ROWS_SCANNED)
     rows = connection.execute(

@@ -5,8 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 QUEUED = 1
-"""The number of JOB_STATE_QUEUED; the states up to CANCELLING, 3, are those of jobs that still need something."""
+"""The number of JOB_STATE_QUEUED. Up to 3, CANCELLING, states are those of jobs that need something."""
 
+# The statements are put together from constants of this file.
+# ruff: noqa: S608
+
+_HEAD = "id, job_id, owner, state, last_sequence, last_offset"
 _COLUMNS = (
     "id, job_id, owner, program_id, program_revision, backend_name, state, last_sequence, last_offset,"
     " isolation_tier, create_time, start_time, first_output_time, end_time, options, tags, failure, usage"
@@ -74,11 +78,13 @@ def insert(connection: sqlite3.Connection, job: NewJob, now: int) -> Head:
     """Creates the row; the caller appends the first event in the same transaction."""
     cursor = connection.execute(
         "INSERT INTO jobs (job_id, owner, program_id, program_revision, backend_name, state, last_sequence,"
-        " last_offset, isolation_tier, create_time, options, tags) VALUES (?, ?, ?, ?, ?, 0, 0, 0, '', ?, ?, ?)",
+        " last_offset, isolation_tier, create_time, options, tags)"
+        " VALUES (?, ?, ?, ?, ?, 0, 0, 0, '', ?, ?, ?)",
         (
-            job.job_id, job.owner, job.program_id, job.program_revision, job.backend_name, now, job.options, job.tags,
+            *(job.job_id, job.owner, job.program_id, job.program_revision, job.backend_name),
+            *(now, job.options, job.tags),
         ),
-    )  # fmt: skip
+    )
     number = cursor.lastrowid
     assert number is not None  # noqa: S101
     connection.execute("INSERT INTO job_inputs (job, inputs) VALUES (?, ?)", (number, job.inputs))
@@ -87,14 +93,16 @@ def insert(connection: sqlite3.Connection, job: NewJob, now: int) -> Head:
 
 def find(connection: sqlite3.Connection, job_id: str) -> JobRow | None:
     """Returns the row of a job, or None."""
-    row = connection.execute(f"SELECT {_COLUMNS}, {_QUEUE_POSITION} FROM jobs WHERE job_id = ?", (job_id,)).fetchone()  # noqa: S608
+    row = connection.execute(
+        f"SELECT {_COLUMNS}, {_QUEUE_POSITION} FROM jobs WHERE job_id = ?", (job_id,)
+    ).fetchone()
     return JobRow(*row) if row else None
 
 
 def page(connection: sqlite3.Connection, owner: str, before: int, limit: int) -> list[JobRow]:
     """Returns the jobs of an account with an id below ``before``, newest first."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS}, {_QUEUE_POSITION} FROM jobs WHERE owner = ? AND id < ? ORDER BY id DESC LIMIT ?",  # noqa: S608
+        f"SELECT {_COLUMNS}, {_QUEUE_POSITION} FROM jobs WHERE owner = ? AND id < ? ORDER BY id DESC LIMIT ?",
         (owner, before, limit),
     )
     return [JobRow(*row) for row in rows]
@@ -108,16 +116,14 @@ def inputs(connection: sqlite3.Connection, job: int) -> bytes:
 
 def find_head(connection: sqlite3.Connection, job: int) -> Head:
     """Returns the head of a job that exists."""
-    row = connection.execute(
-        "SELECT id, job_id, owner, state, last_sequence, last_offset FROM jobs WHERE id = ?", (job,)
-    ).fetchone()
+    row = connection.execute(f"SELECT {_HEAD} FROM jobs WHERE id = ?", (job,)).fetchone()
     return Head(*row)
 
 
 def oldest_queued(connection: sqlite3.Connection, limit: int) -> list[Head]:
     """Returns the jobs that have waited longest, in their order."""
     rows = connection.execute(
-        "SELECT id, job_id, owner, state, last_sequence, last_offset FROM jobs WHERE state = ? ORDER BY id LIMIT ?",
+        f"SELECT {_HEAD} FROM jobs WHERE state = ? ORDER BY id LIMIT ?",
         (QUEUED, limit),
     )
     return [Head(*row) for row in rows]
@@ -127,8 +133,7 @@ def in_states(connection: sqlite3.Connection, states: Sequence[int]) -> list[Hea
     """Returns the jobs in any of these states, all of which must be 3 or less."""
     marks = ",".join("?" * len(states))
     rows = connection.execute(
-        "SELECT id, job_id, owner, state, last_sequence, last_offset FROM jobs"  # noqa: S608
-        f" WHERE state <= 3 AND state IN ({marks}) ORDER BY id",
+        f"SELECT {_HEAD} FROM jobs WHERE state <= 3 AND state IN ({marks}) ORDER BY id",
         tuple(states),
     )
     return [Head(*row) for row in rows]
@@ -138,7 +143,7 @@ def count_in_states(connection: sqlite3.Connection, states: Sequence[int]) -> in
     """Returns how many jobs are in these states, all of which must be 3 or less."""
     marks = ",".join("?" * len(states))
     (count,) = connection.execute(
-        f"SELECT count(*) FROM jobs WHERE state <= 3 AND state IN ({marks})",  # noqa: S608
+        f"SELECT count(*) FROM jobs WHERE state <= 3 AND state IN ({marks})",
         tuple(states),
     ).fetchone()
     return int(count)
@@ -147,8 +152,8 @@ def count_in_states(connection: sqlite3.Connection, states: Sequence[int]) -> in
 def set_progress(connection: sqlite3.Connection, head: Head, first_output_time: int | None) -> None:
     """Writes the head's numbers, and the time of the first output where there is none yet."""
     connection.execute(
-        "UPDATE jobs SET last_sequence = ?, last_offset = ?, first_output_time = coalesce(first_output_time, ?)"
-        " WHERE id = ?",
+        "UPDATE jobs SET last_sequence = ?, last_offset = ?,"
+        " first_output_time = coalesce(first_output_time, ?) WHERE id = ?",
         (head.last_sequence, head.last_offset, first_output_time, head.id),
     )
 

@@ -78,7 +78,9 @@ def insert(
     _insert_revision(connection, program_id, 1, revision)
 
 
-def add_revision(connection: sqlite3.Connection, program_id: str, number: int, now: int, revision: Revision) -> None:
+def add_revision(
+    connection: sqlite3.Connection, program_id: str, number: int, now: int, revision: Revision
+) -> None:
     """Gives a program its revision ``number``, the newest."""
     _insert_revision(connection, program_id, number, revision)
     connection.execute(
@@ -86,7 +88,9 @@ def add_revision(connection: sqlite3.Connection, program_id: str, number: int, n
     )
 
 
-def _insert_revision(connection: sqlite3.Connection, program_id: str, number: int, revision: Revision) -> None:
+def _insert_revision(
+    connection: sqlite3.Connection, program_id: str, number: int, revision: Revision
+) -> None:
     connection.execute(
         "INSERT INTO program_revisions (program_id, revision, sha256, signature, metadata, source)"
         " VALUES (?, ?, ?, ?, ?, ?)",

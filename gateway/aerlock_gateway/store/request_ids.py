@@ -3,7 +3,9 @@
 import sqlite3
 
 
-def find(connection: sqlite3.Connection, account: str, method: str, request_id: str) -> tuple[bytes, str] | None:
+def find(
+    connection: sqlite3.Connection, account: str, method: str, request_id: str
+) -> tuple[bytes, str] | None:
     """Returns the SHA-256 of the body and the resource that the first request made, or None."""
     row: tuple[bytes, str] | None = connection.execute(
         "SELECT body_sha256, resource FROM request_ids WHERE account = ? AND method = ? AND request_id = ?",
@@ -13,7 +15,13 @@ def find(connection: sqlite3.Connection, account: str, method: str, request_id: 
 
 
 def insert(
-    connection: sqlite3.Connection, account: str, method: str, request_id: str, body: bytes, resource: str, now: int
+    connection: sqlite3.Connection,
+    account: str,
+    method: str,
+    request_id: str,
+    body: bytes,
+    resource: str,
+    now: int,
 ) -> None:
     """Remembers a request; ``body`` is the SHA-256 of it."""
     connection.execute(

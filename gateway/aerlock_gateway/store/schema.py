@@ -136,8 +136,9 @@ def migrate(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA_VERSION:
         raise SchemaTooNewError(
-            f"the database has schema version {version} and this version of Aerlock knows schema version"
-            f" {SCHEMA_VERSION}: run the newer Aerlock that wrote it, or restore a backup from before the upgrade"
+            f"the database has schema version {version} and this version of Aerlock knows"
+            f" schema version {SCHEMA_VERSION}: run the newer Aerlock that wrote it, or restore a backup"
+            " from before the upgrade"
         )
     _migrations.apply(Database(connection))
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -121,7 +121,7 @@ async def _bootstrap(layout: Layout) -> str:
     """Returns a token that the gateway takes: the stored one where it does, else a new one."""
     try:
         token = load_credentials().token
-    except AerlockError:
+    except (FileNotFoundError, AerlockError):
         token = ""
     process = await asyncio.create_subprocess_exec(
         *bootstrap_command(layout),

@@ -10,6 +10,7 @@ from typing import Final
 
 from qiskit_aer import AerSimulator
 
+from aerlock.backend_info import BackendInfo
 from aerlock.program.backend import ProgramBackend
 
 
@@ -18,15 +19,6 @@ class BackendRecipe:
     """How to make a backend: Aer's name of the method, and a sentence for people."""
 
     method: str
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class BackendInfo:
-    """What a list of backends says of one."""
-
-    name: str
-    num_qubits: int
     description: str
 
 

@@ -1,0 +1,138 @@
+"""The connection to a server: how it is secured, kept alive and retried, and how its errors become ours."""
+
+import ipaddress
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Protocol, TypeVar, cast
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from aerlock.credentials import Credentials
+from aerlock.exceptions import (
+    BY_REASON,
+    BY_STATUS,
+    AerlockError,
+    InputValueError,
+    QuotaExceededError,
+)
+from aerlock.v1 import backends_pb2_grpc, jobs_pb2_grpc, programs_pb2_grpc, server_pb2_grpc
+
+CALL_TIMEOUT_SECONDS: Final = 60.0
+# Every unary method is idempotent, RunProgram and UploadProgram by their request ids.
+_RETRIED: Final = [
+    {"service": "aerlock.v1.ProgramService"},
+    {"service": "aerlock.v1.BackendService"},
+    {"service": "aerlock.v1.ServerService"},
+    {"service": "aerlock.v1.JobService", "method": "RunProgram"},
+    {"service": "aerlock.v1.JobService", "method": "GetJob"},
+    {"service": "aerlock.v1.JobService", "method": "ListJobs"},
+    {"service": "aerlock.v1.JobService", "method": "CancelJob"},
+]
+_RETRY_POLICY: Final = {
+    "maxAttempts": 5,
+    "initialBackoff": "0.1s",
+    "maxBackoff": "2s",
+    "backoffMultiplier": 3,
+    "retryableStatusCodes": ["UNAVAILABLE"],
+}
+_OPTIONS: Final = (
+    # The server allows a ping a minute while a call is open.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 0),
+    ("grpc.http2.max_pings_without_data", 0),
+    # A watcher notices a restarted server soon.
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.service_config", json.dumps({"methodConfig": [{"name": _RETRIED, "retryPolicy": _RETRY_POLICY}]})),
+)
+
+Request = TypeVar("Request", contravariant=True)
+Response = TypeVar("Response", covariant=True)
+
+
+class _Method(Protocol[Request, Response]):
+    def __call__(self, request: Request, /, *, timeout: float, metadata: Any) -> Response: ...  # noqa: ANN401
+
+
+class Connection:
+    """One channel with the stubs of the services on it; safe to use from any thread."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self.address = credentials.address
+        self._metadata = (("authorization", f"Bearer {credentials.token}"),)
+        self._channel = open_channel(credentials.address)
+        self.programs = programs_pb2_grpc.ProgramServiceStub(self._channel)
+        self.jobs = jobs_pb2_grpc.JobServiceStub(self._channel)
+        self.backends = backends_pb2_grpc.BackendServiceStub(self._channel)
+        self.server = server_pb2_grpc.ServerServiceStub(self._channel)
+
+    def call(self, method: "_Method[Request, Response]", request: Request) -> Response:
+        """Calls a unary method; raises the exceptions of `aerlock.exceptions`."""
+        with translated_errors():
+            return method(request, timeout=CALL_TIMEOUT_SECONDS, metadata=self._metadata)
+
+    def open_stream(self, method: Callable[..., Any], request: object) -> Any:  # noqa: ANN401
+        """Opens a stream of responses, which ends with a grpc.RpcError or with its last response."""
+        return method(request, metadata=self._metadata)
+
+    def close(self) -> None:
+        """Ends every call and the connection."""
+        self._channel.close()
+
+
+def open_channel(address: str) -> grpc.Channel:
+    """Opens a channel: plaintext to unix sockets and loopback only, TLS to any other address."""
+    if is_local(address):
+        return grpc.insecure_channel(address, options=_OPTIONS)
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(), options=_OPTIONS)
+
+
+def is_local(address: str) -> bool:
+    """Whether what is sent to ``address`` stays on this machine; raises `InputValueError` if malformed."""
+    if address.startswith("unix:"):
+        return True
+    host, separator, port = address.rpartition(":")
+    if not separator or not port.isdigit() or "/" in host:
+        raise InputValueError(f"{address!r} is not an address: write host:port or unix:/path/to/socket")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turns a grpc.RpcError into one of `aerlock.exceptions`."""
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise to_exception(error) from None
+
+
+def to_exception(error: grpc.RpcError) -> AerlockError:
+    """The exception for a status, by reason and then by code."""
+    call = cast("grpc.Call", error)
+    status = rpc_status.from_call(call) or status_pb2.Status(message=call.details() or "")
+    reason = next((info.reason for info in _details(status, error_details_pb2.ErrorInfo)), "")
+    kind = BY_REASON.get(reason) or BY_STATUS.get(call.code().name, AerlockError)
+    message = status.message or f"the server answered {call.code().name}"
+    if kind is InputValueError:
+        requests = _details(status, error_details_pb2.BadRequest)
+        violations = [(item.field, item.description) for bad in requests for item in bad.field_violations]
+        return InputValueError(message, reason, violations)
+    if kind is QuotaExceededError:
+        delays = [info.retry_delay.ToTimedelta() for info in _details(status, error_details_pb2.RetryInfo)]
+        return QuotaExceededError(message, reason, delays[0].total_seconds() if delays else None)
+    return kind(message, reason)
+
+
+def _details(status: status_pb2.Status, kind: type[Any]) -> Iterator[Any]:
+    for packed in status.details:
+        detail = kind()
+        if packed.Unpack(detail):
+            yield detail

@@ -1,0 +1,197 @@
+"""The entry point of the client: the catalog of programs, and running them."""
+
+import itertools
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from google.protobuf import duration_pb2
+
+from aerlock import codec
+from aerlock._channel import Connection
+from aerlock._watcher import Watcher
+from aerlock.backend_info import BackendInfo
+from aerlock.credentials import resolve_credentials
+from aerlock.exceptions import InputValueError
+from aerlock.job import Callback, RuntimeJob
+from aerlock.options import RuntimeOptions
+from aerlock.parameters import ParameterNamespace
+from aerlock.program_upload import read_metadata, read_source, to_program
+from aerlock.runtime_program import RuntimeProgram
+from aerlock.v1 import backends_pb2, jobs_pb2, programs_pb2, server_pb2
+
+LARGEST_PAGE: Final = 1_000
+
+Item = TypeVar("Item")
+
+
+class RuntimeService:
+    """A client of one server, for one account.
+
+    ``address`` is ``host:port`` or ``unix:/path``; what is not given comes from
+    the variables ``AERLOCK_ADDRESS`` and ``AERLOCK_TOKEN``, then from the
+    credentials file that ``aerlock up`` writes. Safe to use from any thread.
+    Every method raises the exceptions of `aerlock.exceptions`.
+    """
+
+    def __init__(self, address: str | None = None, token: str | None = None) -> None:
+        self._connection = Connection(resolve_credentials(address, token))
+        self._watcher = Watcher(self._connection)
+
+    def upload_program(self, data: str, metadata: Mapping[str, Any] | str | Path | None = None) -> str:
+        """Uploads a program and returns its id.
+
+        ``data`` is the source text, or the path of a .py file, or of a folder
+        with program.py. ``metadata`` is a dict or the path of a JSON file with
+        name, description and max_execution_time in seconds, and optionally
+        is_public and spec with backend_requirements, parameters, return_values
+        and interim_results. Raises `InputValueError` that names what is wrong.
+        """
+        program = to_program(read_metadata(metadata), read_source(data))
+        request = programs_pb2.UploadProgramRequest(program=program, request_id=uuid.uuid4().hex)
+        return self._connection.call(self._connection.programs.UploadProgram, request).program.program_id
+
+    def programs(self, limit: int | None = 20, skip: int = 0) -> list[RuntimeProgram]:
+        """Lists the programs that this account may run; ``limit=None`` lists all."""
+
+        def page(size: int, token: str) -> tuple[Iterable[programs_pb2.Program], str]:
+            request = programs_pb2.ListProgramsRequest(page_size=size, page_token=token)
+            response = self._connection.call(self._connection.programs.ListPrograms, request)
+            return response.programs, response.next_page_token
+
+        return [RuntimeProgram(program, self._connection) for program in _sliced(page, limit, skip)]
+
+    def pprint_programs(self, limit: int | None = 20, skip: int = 0, detailed: bool = False) -> None:
+        """Prints the programs: id, name and description, or all there is with ``detailed``."""
+        for program in self.programs(limit, skip):
+            summary = f"{program.program_id}:\n  Name: {program.name}\n  Description: {program.description}"
+            print(f"{'=' * 50}\n{program if detailed else summary}")  # noqa: T201
+
+    def program(self, program_id: str) -> RuntimeProgram:
+        """Gets one program; raises RuntimeProgramNotFound."""
+        request = programs_pb2.GetProgramRequest(program_id=program_id)
+        program = self._connection.call(self._connection.programs.GetProgram, request).program
+        return RuntimeProgram(program, self._connection)
+
+    def run(
+        self,
+        program_id: str,
+        options: RuntimeOptions | Mapping[str, Any],
+        inputs: Mapping[str, Any] | ParameterNamespace | None = None,
+        callback: Callback | None = None,
+    ) -> RuntimeJob:
+        """Runs a program.
+
+        ``options`` need ``backend_name``; ``callback(job_id, interim_result)``
+        is called for each interim result. Raises RuntimeProgramNotFound,
+        BackendNotFoundError, `InputValueError` that names each wrong input, and
+        QuotaExceededError.
+        """
+        request = _run_request(program_id, _options(options), _inputs(inputs))
+        answer = self._connection.call(self._connection.jobs.RunProgram, request)
+        job = RuntimeJob(answer.job, self._connection, self._watcher)
+        if callback is not None:
+            job.stream_results(callback)
+        return job
+
+    def job(self, job_id: str) -> RuntimeJob:
+        """Gets one job of this account; raises RuntimeJobNotFound."""
+        request = jobs_pb2.GetJobRequest(job_id=job_id)
+        job = self._connection.call(self._connection.jobs.GetJob, request).job
+        return RuntimeJob(job, self._connection, self._watcher)
+
+    def jobs(self, limit: int | None = 10, skip: int = 0) -> list[RuntimeJob]:
+        """Lists the jobs of this account, newest first; ``limit=None`` lists all."""
+
+        def page(size: int, token: str) -> tuple[Iterable[jobs_pb2.Job], str]:
+            request = jobs_pb2.ListJobsRequest(page_size=size, page_token=token)
+            response = self._connection.call(self._connection.jobs.ListJobs, request)
+            return response.jobs, response.next_page_token
+
+        return [RuntimeJob(job, self._connection, self._watcher) for job in _sliced(page, limit, skip)]
+
+    def backends(self) -> list[BackendInfo]:
+        """Lists the backends to run on."""
+        answer = self._connection.call(
+            self._connection.backends.ListBackends, backends_pb2.ListBackendsRequest()
+        )
+        return [BackendInfo(one.name, one.num_qubits, one.description) for one in answer.backends]
+
+    def server_info(self) -> server_pb2.GetServerInfoResponse:
+        """Versions and limits of the server, and the account of the token."""
+        return self._connection.call(self._connection.server.GetServerInfo, server_pb2.GetServerInfoRequest())
+
+    def close(self) -> None:
+        """Ends the streams and the connection; jobs go on."""
+        self._watcher.close()
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<RuntimeService {self._connection.address!r}>"
+
+
+def _options(options: RuntimeOptions | Mapping[str, Any]) -> RuntimeOptions:
+    if not isinstance(options, RuntimeOptions):
+        known = RuntimeOptions.__dataclass_fields__
+        if unknown := [name for name in options if name not in known]:
+            raise InputValueError(f"options have no {unknown[0]!r}: there are {', '.join(known)}")
+        options = RuntimeOptions(**options)
+    options.validate()
+    return options
+
+
+def _inputs(inputs: Mapping[str, Any] | ParameterNamespace | None) -> dict[str, Any]:
+    if isinstance(inputs, ParameterNamespace):
+        inputs.validate()
+        return inputs.to_dict()
+    return dict(inputs or {})
+
+
+def _run_request(
+    program_id: str, options: RuntimeOptions, inputs: dict[str, Any]
+) -> jobs_pb2.RunProgramRequest:
+    request = jobs_pb2.RunProgramRequest(
+        program_id=program_id,
+        backend_name=options.backend_name,
+        inputs=codec.to_map(inputs, "inputs"),
+        tags=options.job_tags,
+        request_id=uuid.uuid4().hex,
+    )
+    request.options.image = options.image or ""
+    request.options.log_level = (options.log_level or "").upper()
+    if options.max_execution_time is not None:
+        limit = duration_pb2.Duration()
+        limit.FromNanoseconds(round(options.max_execution_time * 1e9))
+        request.options.max_execution_time.CopyFrom(limit)
+    return request
+
+
+def _sliced(
+    page: Callable[[int, str], tuple[Iterable[Item], str]], limit: int | None, skip: int
+) -> Iterator[Item]:
+    """Items from ``skip`` on, at most ``limit``, over as many pages as that takes."""
+    if skip < 0 or (limit is not None and limit < 0):
+        raise InputValueError("limit and skip must not be negative")
+    if limit == 0:
+        return iter(())
+    size = LARGEST_PAGE if limit is None else min(LARGEST_PAGE, limit + skip)
+
+    def items() -> Iterator[Item]:
+        token = ""
+        while True:
+            found, token = page(size, token)
+            yield from found
+            if not token:
+                return
+
+    return itertools.islice(items(), skip, None if limit is None else skip + limit)

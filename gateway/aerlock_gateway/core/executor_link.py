@@ -1,0 +1,301 @@
+"""The line to the executor: starts tasks, takes their events into the log, and survives either side's end.
+
+What is not in the log yet lies in the executor's spool: a stream that breaks is
+taken up again after the last offset that is committed.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+
+from aerlock.v1.backends_pb2 import Backend
+from aerlock.v1.jobs_pb2 import (
+    FAILURE_REASON_EXECUTOR_LOST,
+    JOB_STATE_CANCELLED,
+    JOB_STATE_CANCELLING,
+    JOB_STATE_FAILED,
+    JobFailure,
+    JobOptions,
+    StateChange,
+)
+from aerlock.v1.programs_pb2 import ProgramSource
+from aerlock.v1.values_pb2 import MapValue
+from aerlock_executor.v1 import executor_pb2, executor_pb2_grpc
+from aerlock_gateway.core.joblog import JobLog, SpoolGapError
+from aerlock_gateway.core.scheduler import NOWHERE, Placement, Scheduler
+from aerlock_gateway.core.states import HELD_BY_EXECUTOR, TERMINAL, IllegalTransitionError
+from aerlock_gateway.errors import NotFoundError, UnavailableError
+from aerlock_gateway.store import jobs, programs
+from aerlock_gateway.store.database import Database
+
+logger = logging.getLogger(__name__)
+
+_CALL_SECONDS: Final = 10.0
+_SHORTEST_WAIT: Final = 0.05
+_LONGEST_WAIT: Final = 1.0
+_RECONNECT: Final = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # A batch is at most 3 MiB, and so is what a task starts from.
+    ("grpc.max_receive_message_length", 4 << 20),
+    # A proxy of the environment has no business on this socket.
+    ("grpc.enable_http_proxy", 0),
+)
+
+Batch = executor_pb2.StartTaskResponse | executor_pb2.AttachTaskResponse
+
+
+class ExecutorLink:
+    """One executor, dialled on its unix socket; one coroutine follows each of its tasks."""
+
+    def __init__(
+        self, socket: Path, database: Database, joblog: JobLog, scheduler: Scheduler, lease_seconds: float
+    ) -> None:
+        self.info: executor_pb2.GetExecutorInfoResponse | None = None
+        self._database = database
+        self._joblog = joblog
+        self._scheduler = scheduler
+        self._lease_seconds = lease_seconds
+        self._channel = grpc.aio.insecure_channel(f"unix:{socket}", options=_RECONNECT)
+        self._stub = executor_pb2_grpc.ExecutorServiceStub(self._channel)
+        self._following: dict[str, asyncio.Task[None]] = {}
+        self._others: set[asyncio.Task[None]] = set()
+        scheduler.start = self._follow
+
+    async def start(self) -> None:
+        """Connects in the background and takes up the jobs that an earlier gateway had handed over."""
+        held = await self._database.read(
+            lambda connection: jobs.in_states(connection, sorted(HELD_BY_EXECUTOR))
+        )
+        for head in held:
+            self._follow(head)
+        self._spawn(self._stay_connected())
+
+    async def stop(self) -> None:
+        """Stops following; the tasks run on, and the next gateway takes them up."""
+        tasks = [*self._following.values(), *self._others]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._channel.close()
+
+    def backends(self) -> list[Backend]:
+        """Returns the backends by name; raises `UnavailableError` before an executor has connected."""
+        if self.info is None:
+            raise UnavailableError(
+                "no executor has connected since the gateway started; try again, or start one",
+                reason="NO_EXECUTOR",
+                retry_seconds=1,
+            )
+        return sorted(self.info.backends, key=lambda backend: backend.name)
+
+    def find_backend(self, name: str) -> Backend:
+        """Returns a backend; raises `NotFoundError`, which lists what there is, or `UnavailableError`."""
+        backends = {backend.name: backend for backend in self.backends()}
+        if name not in backends:
+            raise NotFoundError(
+                f"there is no backend {name[:64]!r}; there are {', '.join(backends)}",
+                reason="BACKEND_NOT_FOUND",
+            )
+        return backends[name]
+
+    def cancel(self, job_id: str) -> None:
+        """Has the executor end a task; tries until the task is known there or the job has ended."""
+        self._spawn(self._deliver_cancel(job_id))
+
+    async def _stay_connected(self) -> None:
+        while True:
+            try:
+                info = await self._stub.GetExecutorInfo(
+                    executor_pb2.GetExecutorInfoRequest(), wait_for_ready=True, timeout=_CALL_SECONDS
+                )
+                await self._discard_unwanted()
+            except grpc.aio.AioRpcError:
+                await asyncio.sleep(_SHORTEST_WAIT)
+                continue
+            logger.info("connected to the executor: %d slots, isolation %s", info.slots, info.isolation_tier)
+            self.info = info
+            self._scheduler.placement = Placement(info.slots, info.isolation_tier)
+            await self._joblog.start_queued()
+            await self._until_disconnected()
+            self._scheduler.placement = NOWHERE
+            logger.warning("lost the executor; trying to connect again")
+
+    async def _until_disconnected(self) -> None:
+        while (state := self._channel.get_state()) == grpc.ChannelConnectivity.READY:
+            await self._channel.wait_for_state_change(state)
+
+    def _follow(self, head: jobs.Head) -> None:
+        task = asyncio.create_task(self._follow_to_end(head), name=f"job {head.job_id}")
+        self._following[head.job_id] = task
+        task.add_done_callback(lambda _: self._following.pop(head.job_id, None))
+
+    async def _follow_to_end(self, head: jobs.Head) -> None:
+        """Brings a job that was handed over to its terminal event, whatever the executor does."""
+        try:
+            await self._take_events(head)
+        except (SpoolGapError, IllegalTransitionError) as error:
+            logger.error("job %s: %s", head.job_id, error)
+            await self._lose(head, "The executor's account of the job was not consistent.")
+        except Exception:
+            logger.exception("job %s cannot be followed", head.job_id)
+            await self._lose(head, "The gateway failed to record the job.")
+
+    async def _take_events(self, head: jobs.Head) -> None:
+        lease = _Lease(self._lease_seconds)
+        if head.state == JOB_STATE_CANCELLING:
+            self.cancel(head.job_id)
+        while head.state not in TERMINAL:
+            try:
+                async for batch in self._open_stream(head):
+                    head = await self._commit(head, batch)
+                    lease.renew()
+            except grpc.aio.AioRpcError as error:
+                if head.state in TERMINAL or await self._give_up(head, error):
+                    return
+            if head.state in TERMINAL:
+                return
+            if lease.is_over():
+                await self._lose(head, f"The executor could not be reached for {self._lease_seconds:g} s.")
+                return
+            await lease.pause()
+            head = await self._database.read(lambda connection, job=head.id: jobs.find_head(connection, job))  # type: ignore[misc]
+
+    async def _open_stream(self, head: jobs.Head) -> AsyncIterator[Batch]:
+        """Starts the task where nothing of it is committed: that attaches where it is known already."""
+        if head.last_offset == 0 and head.state != JOB_STATE_CANCELLING:
+            request = await self._database.read(lambda connection: _start_request(connection, head.job_id))
+            async for started in self._stub.StartTask(request):
+                yield started
+        else:
+            attach = executor_pb2.AttachTaskRequest(task_id=head.job_id, after_offset=head.last_offset)
+            async for attached in self._stub.AttachTask(attach):
+                yield attached
+
+    async def _commit(self, head: jobs.Head, batch: Batch) -> jobs.Head:
+        head = await self._joblog.append(head.id, batch.events)
+        acknowledged = self._acknowledge(head.job_id, head.last_offset)
+        if head.state in TERMINAL:
+            # Not awaited: whoever waits for the end of this coroutine waits for the slot.
+            self._spawn(acknowledged)
+        else:
+            await acknowledged
+        return head
+
+    async def _acknowledge(self, job_id: str, offset: int) -> None:
+        with suppress(grpc.aio.AioRpcError):
+            await self._stub.AckTask(
+                executor_pb2.AckTaskRequest(task_id=job_id, offset=offset), timeout=_CALL_SECONDS
+            )
+
+    async def _give_up(self, head: jobs.Head, error: grpc.aio.AioRpcError) -> bool:
+        """Ends the job where its task is gone or refused; returns whether it did."""
+        match error.code():
+            case grpc.StatusCode.NOT_FOUND if head.last_offset == 0:
+                # Nothing of it was started, and it is being cancelled.
+                await self._joblog.end(head.id, StateChange(state=JOB_STATE_CANCELLED))
+            case grpc.StatusCode.NOT_FOUND:
+                await self._lose(head, "The executor has lost the job.")
+            case grpc.StatusCode.INVALID_ARGUMENT:
+                await self._lose(head, f"The executor refused the job: {(error.details() or '')[:500]}")
+            case _:
+                return False
+        return True
+
+    async def _lose(self, head: jobs.Head, message: str) -> None:
+        failure = JobFailure(reason=FAILURE_REASON_EXECUTOR_LOST, message=message)
+        await self._joblog.end(head.id, StateChange(state=JOB_STATE_FAILED, failure=failure))
+
+    async def _deliver_cancel(self, job_id: str) -> None:
+        request = executor_pb2.CancelTaskRequest(task_id=job_id)
+        wait = _SHORTEST_WAIT
+        while job_id in self._following:
+            try:
+                await self._stub.CancelTask(request, timeout=_CALL_SECONDS)
+            except grpc.aio.AioRpcError:
+                # Not known there yet, or not reachable.
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, _LONGEST_WAIT)
+            else:
+                return
+
+    async def _discard_unwanted(self) -> None:
+        """Ends the tasks whose jobs have ended without them, and has their spools deleted."""
+        listed = await self._stub.ListTasks(executor_pb2.ListTasksRequest(), timeout=_CALL_SECONDS)
+        for task in listed.tasks:
+            row = await self._database.read(
+                lambda connection, task=task: jobs.find(connection, task.task_id)  # type: ignore[misc]
+            )
+            if row is None or row.state in TERMINAL:
+                self._spawn(self._discard(task.task_id, row.last_offset if row else 0))
+
+    async def _discard(self, task_id: str, after: int) -> None:
+        count = 0
+        with suppress(grpc.aio.AioRpcError):
+            await self._stub.CancelTask(
+                executor_pb2.CancelTaskRequest(task_id=task_id), timeout=_CALL_SECONDS
+            )
+            attach = executor_pb2.AttachTaskRequest(task_id=task_id, after_offset=after)
+            async for batch in self._stub.AttachTask(attach):
+                count += len(batch.events)
+                await self._acknowledge(task_id, batch.events[-1].offset)
+            # Also where nothing was left to read, so that the spool goes.
+            await self._acknowledge(task_id, after + count)
+        logger.warning("discarded %d events of task %s, whose job had ended", count, task_id)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._others.add(task)
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._others.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("a background task of the executor link failed", exc_info=error)
+
+
+class _Lease:
+    """How long a job waits for an executor that cannot be reached, and the pauses between tries."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._clock = asyncio.get_running_loop().time
+        self.renew()
+
+    def renew(self) -> None:
+        """Says that the executor has answered."""
+        self._end: float | None = None
+        self._wait = _SHORTEST_WAIT
+
+    def is_over(self) -> bool:
+        """Returns whether the executor has been silent for too long since the first call after `renew`."""
+        if self._end is None:
+            self._end = self._clock() + self._seconds
+        return self._clock() >= self._end
+
+    async def pause(self) -> None:
+        """Waits a little, each time longer."""
+        await asyncio.sleep(self._wait)
+        self._wait = min(2 * self._wait, _LONGEST_WAIT)
+
+
+def _start_request(connection: sqlite3.Connection, job_id: str) -> executor_pb2.StartTaskRequest:
+    row = jobs.find(connection, job_id)
+    assert row is not None  # noqa: S101
+    options = JobOptions.FromString(row.options)
+    return executor_pb2.StartTaskRequest(
+        task_id=job_id,
+        source=ProgramSource.FromString(programs.source(connection, row.program_id, row.program_revision)),
+        inputs=MapValue.FromString(jobs.inputs(connection, row.id)),
+        backend_name=row.backend_name,
+        environment=options.image,
+        log_level=options.log_level,
+        limits=executor_pb2.TaskLimits(wall_time=options.max_execution_time),
+    )

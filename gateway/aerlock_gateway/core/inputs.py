@@ -1,0 +1,82 @@
+"""A job's inputs: what main can take, what the schema says, defaults filled in."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aerlock.codec.bounds import ValueBoundsError, check_map
+from aerlock.jsonview import map_to_python
+from aerlock.v1.values_pb2 import MapEntry, MapValue
+from aerlock_gateway.core.checker import Checker, TooCostlyError
+from aerlock_gateway.core.values import from_json
+from aerlock_gateway.errors import InvalidArgumentError, Violation
+
+_MOST_VIOLATIONS: Final = 20
+_MOST_NAMES: Final = 10
+_LONGEST_NAME: Final = 64
+
+
+async def resolve_inputs(
+    checker: Checker, inputs: MapValue, signature: Mapping[str, Any], schema: str
+) -> MapValue:
+    """Returns the inputs as the program gets them: without nulls and with the schema's defaults.
+
+    Raises `InvalidArgumentError` that names the inputs that are wrong, missing or unknown.
+    """
+    try:
+        check_map(inputs, inputs.ByteSize())
+    except ValueBoundsError as error:
+        raise InvalidArgumentError.of([Violation("inputs", str(error))]) from None
+    resolved = MapValue(entries=[entry for entry in inputs.entries if not entry.value.HasField("null_value")])
+    violations = _unknown(resolved, signature)
+    if schema:
+        violations += await _apply_schema(checker, schema, resolved)
+    violations += _missing(resolved, signature, violations)
+    if violations:
+        raise InvalidArgumentError.of(violations[:_MOST_VIOLATIONS])
+    return resolved
+
+
+def _unknown(inputs: MapValue, signature: Mapping[str, Any]) -> list[Violation]:
+    if signature["any_name"]:
+        return []
+    known = signature["parameters"]
+    cure = f"the inputs are {', '.join(known[:_MOST_NAMES])}" if known else "the program takes none"
+    return [
+        Violation(_field(entry.key), f"is not an input of this program; {cure}")
+        for entry in inputs.entries
+        if entry.key not in known
+    ]
+
+
+def _missing(inputs: MapValue, signature: Mapping[str, Any], reported: list[Violation]) -> list[Violation]:
+    have = {entry.key for entry in inputs.entries}
+    told = {violation.field for violation in reported}
+    return [
+        Violation(_field(name), "is required")
+        for name in signature["required"]
+        if name not in have and _field(name) not in told
+    ]
+
+
+async def _apply_schema(checker: Checker, schema: str, inputs: MapValue) -> list[Violation]:
+    """Returns what the schema finds wrong, and appends its defaults to ``inputs``."""
+    try:
+        answer = await checker.check_inputs(schema, json.dumps(map_to_python(inputs), allow_nan=False))
+    except TooCostlyError:
+        return [Violation("inputs", "take too much time or memory to check against the program's schema")]
+    for name, value in answer["defaults"].items():
+        inputs.entries.append(MapEntry(key=name, value=from_json(value)))
+    return [_explain(pointer, sentence) for pointer, sentence in answer["violations"]]
+
+
+def _explain(pointer: str, sentence: str) -> Violation:
+    name, _, rest = pointer.removeprefix("/").partition("/")
+    if not name:
+        return Violation("inputs", sentence)
+    plain = name.replace("~1", "/").replace("~0", "~")
+    return Violation(_field(plain), f"at /{rest}: {sentence}" if rest else sentence)
+
+
+def _field(name: str) -> str:
+    return f"inputs.{name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + '…'}"

@@ -1,0 +1,187 @@
+"""Running programs and cancelling jobs: from a request to a job in its queue."""
+
+import json
+import secrets
+import sqlite3
+import string
+from dataclasses import dataclass
+from typing import Final
+
+from google.protobuf.duration_pb2 import Duration
+
+from aerlock.v1.jobs_pb2 import JOB_STATE_CANCELLING, JOB_STATE_QUEUED, Job, JobOptions, RunProgramRequest
+from aerlock.v1.programs_pb2 import Program
+from aerlock_gateway.core import catalog, clock
+from aerlock_gateway.core.checker import Checker
+from aerlock_gateway.core.executor_link import ExecutorLink
+from aerlock_gateway.core.idempotency import RequestKey
+from aerlock_gateway.core.inputs import resolve_inputs
+from aerlock_gateway.core.joblog import Appended, JobLog
+from aerlock_gateway.core.jobs import find_visible, to_message
+from aerlock_gateway.errors import ExhaustedError, InvalidArgumentError, Violation
+from aerlock_gateway.store import accounts, jobs, programs
+from aerlock_gateway.store.database import Database
+
+_LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_ENVIRONMENT: Final = "default"
+_MOST_TAGS: Final = 16
+_LONGEST_TAG: Final = 64
+_ID_ALPHABET: Final = string.ascii_lowercase + string.digits
+_ID_LENGTH: Final = 20
+_RETRY_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the gateway's settings bound."""
+
+    max_queued_jobs: int
+    max_execution_seconds: int
+
+
+class Runs:
+    """Makes jobs out of requests."""
+
+    def __init__(
+        self, database: Database, checker: Checker, joblog: JobLog, link: ExecutorLink, limits: Limits
+    ) -> None:
+        self._database = database
+        self._checker = checker
+        self._joblog = joblog
+        self._link = link
+        self._limits = limits
+
+    async def run(self, account: str, request: RunProgramRequest) -> Job:
+        """Checks a request and queues its job.
+
+        Raises `NotFoundError`, `InvalidArgumentError`, `ExhaustedError` and `UnavailableError`.
+        """
+        key = RequestKey(account, "RunProgram", request.request_id, request)
+        if job_id := await self._database.read(key.find):
+            return await self._job(account, job_id)
+        _check_request(request)
+        row = await self._database.read(
+            lambda connection: catalog.find_visible(
+                connection, account, request.program_id, request.program_revision
+            )
+        )
+        program = catalog.to_message(row)
+        self._check_backend(request.backend_name, program)
+        inputs = await resolve_inputs(
+            self._checker, request.inputs, json.loads(row.signature), program.parameters_schema
+        )
+        return await self._create(
+            key, self._new_job(account, request, row, program, inputs.SerializeToString())
+        )
+
+    async def cancel(self, account: str, job_id: str) -> Job:
+        """Asks for a job to be cancelled and returns what it is now; raises `NotFoundError`."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Appended, jobs.JobRow]:
+            row = find_visible(connection, account, job_id)
+            accounts.insert_audit(connection, clock.now(), account, "job.cancel", job_id)
+            return self._joblog.cancel(connection, row.id), find_visible(connection, account, job_id)
+
+        def then(result: tuple[Appended, jobs.JobRow]) -> None:
+            self._joblog.publish(result[0])
+            if result[1].state == JOB_STATE_CANCELLING:
+                self._link.cancel(job_id)
+
+        return to_message((await self._database.write(work, then))[1])
+
+    async def _create(self, key: RequestKey, job: jobs.NewJob) -> Job:
+        def work(connection: sqlite3.Connection) -> tuple[Appended, jobs.JobRow]:
+            # Once more: the first request may have been carried out while this one was checked.
+            if job_id := key.find(connection):
+                return Appended(), find_visible(connection, job.owner, job_id)
+            if jobs.count_in_states(connection, [JOB_STATE_QUEUED]) >= self._limits.max_queued_jobs:
+                raise ExhaustedError(
+                    f"{self._limits.max_queued_jobs} jobs wait already; try again later",
+                    retry_seconds=_RETRY_SECONDS,
+                )
+            appended = self._joblog.insert(connection, job)
+            key.remember(connection, job.job_id)
+            return appended, find_visible(connection, job.owner, job.job_id)
+
+        result = await self._database.write(work, lambda result: self._joblog.publish(result[0]))
+        return to_message(result[1])
+
+    async def _job(self, account: str, job_id: str) -> Job:
+        return to_message(
+            await self._database.read(lambda connection: find_visible(connection, account, job_id))
+        )
+
+    def _check_backend(self, name: str, program: Program) -> None:
+        backend = self._link.find_backend(name)
+        needed = program.backend_requirements.min_num_qubits
+        if backend.num_qubits < needed:
+            sentence = f"{name} has {backend.num_qubits} qubits and the program needs {needed}"
+            raise InvalidArgumentError.of([Violation("backend_name", sentence)])
+
+    def _new_job(
+        self,
+        account: str,
+        request: RunProgramRequest,
+        row: programs.ProgramRow,
+        program: Program,
+        inputs: bytes,
+    ) -> jobs.NewJob:
+        limits = [
+            program.max_execution_time.ToNanoseconds(),
+            self._limits.max_execution_seconds * clock.SECOND,
+        ]
+        if request.options.HasField("max_execution_time"):
+            limits.append(request.options.max_execution_time.ToNanoseconds())
+        limit = Duration()
+        limit.FromNanoseconds(min(limits))
+        options = JobOptions(
+            image=request.options.image or _ENVIRONMENT,
+            log_level=request.options.log_level or "WARNING",
+            max_execution_time=limit,
+        )
+        return jobs.NewJob(
+            job_id="".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH)),
+            owner=account,
+            program_id=row.program_id,
+            program_revision=row.revision,
+            backend_name=request.backend_name,
+            options=options.SerializeToString(),
+            tags=json.dumps(list(request.tags)),
+            inputs=inputs,
+        )
+
+
+def _check_request(request: RunProgramRequest) -> None:
+    violations = []
+
+    def require(valid: bool, field: str, sentence: str) -> None:
+        if not valid:
+            violations.append(Violation(field, sentence))
+
+    require(bool(request.program_id), "program_id", "is required")
+    require(request.program_revision >= 0, "program_revision", "must not be negative; 0 is the newest")
+    require(bool(request.backend_name), "backend_name", "is required; ListBackends shows them")
+    options = request.options
+    require(
+        options.log_level in ("", *_LOG_LEVELS),
+        "options.log_level",
+        f"must be one of {', '.join(_LOG_LEVELS)}",
+    )
+    require(options.image in ("", _ENVIRONMENT), "options.image", f'must be empty or "{_ENVIRONMENT}"')
+    limit = options.max_execution_time
+    require(
+        not options.HasField("max_execution_time")
+        or (limit.seconds >= 0 and limit.nanos >= 0 and (limit.seconds, limit.nanos) > (0, 0)),
+        "options.max_execution_time",
+        "must be above zero",
+    )
+    require(
+        len(request.tags) <= _MOST_TAGS, "tags", f"are {len(request.tags)}; at most {_MOST_TAGS} are allowed"
+    )
+    require(
+        all(0 < len(tag) <= _LONGEST_TAG for tag in request.tags),
+        "tags",
+        f"must have 1 to {_LONGEST_TAG} characters each",
+    )
+    if violations:
+        raise InvalidArgumentError.of(violations)

@@ -1,0 +1,178 @@
+"""What stands before every method: errors become statuses, and callers say who they are."""
+
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextvars import ContextVar
+from typing import Any, Final
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status.rpc_status import to_status
+
+from aerlock_gateway.core.accounts import Account, Accounts
+from aerlock_gateway.errors import GatewayError, UnauthenticatedError, Violation
+
+logger = logging.getLogger(__name__)
+
+caller: Final[ContextVar[Account]] = ContextVar("caller")
+"""The account that makes the present call; set before a method runs that needs a token."""
+
+_DOMAIN: Final = "aerlock"
+# Details and message travel in trailers, of which clients take 8 KiB.
+_LONGEST_MESSAGE: Final = 1024
+_LARGEST_VIOLATIONS: Final = 3 * 1024
+_BEARER: Final = "bearer "
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Handler = Any
+Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler]]
+
+# Interceptors see every message of every service: there is no narrower type.
+# ruff: noqa: ANN401
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """The one place where exceptions become statuses; no traceback reaches a caller."""
+
+    async def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> Any:
+        """Wraps the method; see grpc.aio."""
+        handler = await continuation(handler_call_details)
+        return handler and _wrap(
+            handler, handler_call_details.method, _unary_with_errors, _stream_with_errors
+        )
+
+
+class AuthenticationInterceptor(grpc.aio.ServerInterceptor):
+    """Asks for ``authorization: Bearer TOKEN`` before every method but those of the open services."""
+
+    def __init__(self, accounts: Accounts, open_services: Sequence[str]) -> None:
+        self._accounts = accounts
+        self._open = tuple(f"/{service}/" for service in open_services)
+
+    async def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> Any:
+        """Wraps the method; see grpc.aio."""
+        handler = await continuation(handler_call_details)
+        if handler is None or handler_call_details.method.startswith(self._open):
+            return handler
+        return _wrap(handler, handler_call_details.method, self._unary, self._stream)
+
+    async def _unary(self, method: str, behavior: Any, request: Any, context: Context) -> Any:
+        await self._authenticate(context)
+        return await behavior(request, context)
+
+    async def _stream(self, method: str, behavior: Any, request: Any, context: Context) -> AsyncIterator[Any]:
+        await self._authenticate(context)
+        async for response in behavior(request, context):
+            yield response
+
+    async def _authenticate(self, context: Context) -> None:
+        values = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
+        if not values:
+            raise UnauthenticatedError(
+                'send the metadata "authorization: Bearer TOKEN"', reason="TOKEN_MISSING"
+            )
+        value = values[0] if isinstance(values[0], str) else ""
+        if len(values) > 1 or not value.lower().startswith(_BEARER):
+            raise UnauthenticatedError('the metadata "authorization" must be one "Bearer TOKEN"')
+        caller.set(await self._accounts.authenticate(value[len(_BEARER) :].strip()))
+
+
+def _wrap(handler: Handler, method: str, unary: Any, stream: Any) -> Handler:
+    """Returns the handler with ``unary`` or ``stream`` called around its behaviour."""
+    behavior = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+
+    async def call(request: Any, context: Context) -> Any:
+        return await unary(method, behavior, request, context)
+
+    async def follow(request: Any, context: Context) -> AsyncIterator[Any]:
+        async for response in stream(method, behavior, request, context):
+            yield response
+
+    make: Any = {
+        (False, False): grpc.unary_unary_rpc_method_handler,
+        (False, True): grpc.unary_stream_rpc_method_handler,
+        (True, False): grpc.stream_unary_rpc_method_handler,
+        (True, True): grpc.stream_stream_rpc_method_handler,
+    }[bool(handler.request_streaming), bool(handler.response_streaming)]
+    return make(
+        follow if handler.response_streaming else call,
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
+
+
+async def _unary_with_errors(method: str, behavior: Any, request: Any, context: Context) -> Any:
+    try:
+        return await behavior(request, context)
+    except Exception as error:
+        await _abort(method, error, context)
+
+
+async def _stream_with_errors(
+    method: str, behavior: Any, request: Any, context: Context
+) -> AsyncIterator[Any]:
+    try:
+        async for response in behavior(request, context):
+            yield response
+    except Exception as error:
+        await _abort(method, error, context)
+
+
+async def _abort(method: str, error: Exception, context: Context) -> None:
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    if not isinstance(error, GatewayError):
+        reference = secrets.token_hex(6)
+        logger.error("%s failed, reference %s", method, reference, exc_info=error)
+        message = f"the gateway failed; its log says why under the reference {reference}"
+        await _abort_with(context, code_pb2.INTERNAL, message, "INTERNAL", [])
+        return
+    await _abort_with(context, error.code, error.message, error.reason, _details(error))
+
+
+async def _abort_with(
+    context: Context, code: int, message: str, reason: str, details: list[AnyMessage]
+) -> None:
+    info = _pack(error_details_pb2.ErrorInfo(reason=reason, domain=_DOMAIN))
+    status = status_pb2.Status(code=code, message=message[:_LONGEST_MESSAGE], details=[info, *details])
+    rich = to_status(status)
+    await context.abort(rich.code, rich.details, rich.trailing_metadata)
+
+
+def _details(error: GatewayError) -> list[AnyMessage]:
+    details = []
+    if error.violations:
+        bad_request = error_details_pb2.BadRequest()
+        for violation in _bounded(error.violations):
+            bad_request.field_violations.add(field=violation.field, description=violation.description)
+        details.append(_pack(bad_request))
+    if error.retry_seconds is not None:
+        delay = Duration()
+        delay.FromMilliseconds(int(error.retry_seconds * 1000))
+        details.append(_pack(error_details_pb2.RetryInfo(retry_delay=delay)))
+    return details
+
+
+def _bounded(violations: Sequence[Violation]) -> list[Violation]:
+    """Returns as many violations as trailers have room for."""
+    kept: list[Violation] = []
+    size = 0
+    for violation in violations:
+        size += len(violation.field.encode()) + len(violation.description.encode())
+        if size > _LARGEST_VIOLATIONS:
+            break
+        kept.append(violation)
+    return kept
+
+
+def _pack(message: Any) -> AnyMessage:
+    packed = AnyMessage()
+    packed.Pack(message)
+    return packed

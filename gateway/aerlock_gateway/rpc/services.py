@@ -1,0 +1,126 @@
+"""The public services: each method is a line between its messages and the rules."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from aerlock import __version__
+from aerlock.codec.bounds import MAX_INLINE_BYTES
+from aerlock.v1 import (
+    backends_pb2,
+    backends_pb2_grpc,
+    jobs_pb2,
+    jobs_pb2_grpc,
+    programs_pb2,
+    programs_pb2_grpc,
+    server_pb2,
+    server_pb2_grpc,
+)
+from aerlock_gateway.core.catalog import Catalog
+from aerlock_gateway.core.executor_link import ExecutorLink
+from aerlock_gateway.core.jobs import get_job, list_jobs
+from aerlock_gateway.core.runs import Runs
+from aerlock_gateway.core.watch import Watch
+from aerlock_gateway.rpc.interceptors import caller
+from aerlock_gateway.store.database import Database
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+# The methods are described in protos/aerlock/v1, and named as there.
+# ruff: noqa: N802, D102
+
+
+class ProgramService(programs_pb2_grpc.ProgramServiceServicer):
+    """See protos/aerlock/v1/programs.proto."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    async def UploadProgram(
+        self, request: programs_pb2.UploadProgramRequest, context: Context
+    ) -> programs_pb2.UploadProgramResponse:
+        program = await self._catalog.upload(caller.get().name, request)
+        return programs_pb2.UploadProgramResponse(program=program)
+
+    async def GetProgram(
+        self, request: programs_pb2.GetProgramRequest, context: Context
+    ) -> programs_pb2.GetProgramResponse:
+        return programs_pb2.GetProgramResponse(program=await self._catalog.get(caller.get().name, request))
+
+    async def ListPrograms(
+        self, request: programs_pb2.ListProgramsRequest, context: Context
+    ) -> programs_pb2.ListProgramsResponse:
+        programs, token = await self._catalog.list(caller.get().name, request)
+        return programs_pb2.ListProgramsResponse(programs=programs, next_page_token=token)
+
+
+class JobService(jobs_pb2_grpc.JobServiceServicer):
+    """See protos/aerlock/v1/jobs.proto."""
+
+    def __init__(self, database: Database, runs: Runs, watch: Watch) -> None:
+        self._database = database
+        self._runs = runs
+        self._watch = watch
+
+    async def RunProgram(
+        self, request: jobs_pb2.RunProgramRequest, context: Context
+    ) -> jobs_pb2.RunProgramResponse:
+        return jobs_pb2.RunProgramResponse(job=await self._runs.run(caller.get().name, request))
+
+    async def GetJob(self, request: jobs_pb2.GetJobRequest, context: Context) -> jobs_pb2.GetJobResponse:
+        return jobs_pb2.GetJobResponse(job=await get_job(self._database, caller.get().name, request))
+
+    async def ListJobs(
+        self, request: jobs_pb2.ListJobsRequest, context: Context
+    ) -> jobs_pb2.ListJobsResponse:
+        jobs, token = await list_jobs(self._database, caller.get().name, request)
+        return jobs_pb2.ListJobsResponse(jobs=jobs, next_page_token=token)
+
+    async def WatchJob(
+        self, request: jobs_pb2.WatchJobRequest, context: Context
+    ) -> AsyncIterator[jobs_pb2.WatchJobResponse]:
+        async for response in self._watch.job(caller.get().name, request):
+            yield response
+
+    async def WatchJobs(
+        self, request: jobs_pb2.WatchJobsRequest, context: Context
+    ) -> AsyncIterator[jobs_pb2.WatchJobsResponse]:
+        async for response in self._watch.account(caller.get().name, request):
+            yield response
+
+    async def CancelJob(
+        self, request: jobs_pb2.CancelJobRequest, context: Context
+    ) -> jobs_pb2.CancelJobResponse:
+        return jobs_pb2.CancelJobResponse(job=await self._runs.cancel(caller.get().name, request.job_id))
+
+
+class BackendService(backends_pb2_grpc.BackendServiceServicer):
+    """See protos/aerlock/v1/backends.proto."""
+
+    def __init__(self, link: ExecutorLink) -> None:
+        self._link = link
+
+    async def ListBackends(
+        self, request: backends_pb2.ListBackendsRequest, context: Context
+    ) -> backends_pb2.ListBackendsResponse:
+        return backends_pb2.ListBackendsResponse(backends=self._link.backends())
+
+
+class ServerService(server_pb2_grpc.ServerServiceServicer):
+    """See protos/aerlock/v1/server.proto."""
+
+    def __init__(self, link: ExecutorLink) -> None:
+        self._link = link
+
+    async def GetServerInfo(
+        self, request: server_pb2.GetServerInfoRequest, context: Context
+    ) -> server_pb2.GetServerInfoResponse:
+        response = server_pb2.GetServerInfoResponse(
+            version=__version__, account=caller.get().name, max_inline_value_bytes=MAX_INLINE_BYTES
+        )
+        if info := self._link.info:
+            response.isolation_tier = info.isolation_tier
+            response.qpy_version = info.qpy_version
+            response.qiskit_version = info.qiskit_version
+        return response

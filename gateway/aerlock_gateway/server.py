@@ -1,0 +1,236 @@
+"""The gateway's process: everything put together and served until a signal."""
+
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import signal
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health
+from grpc_reflection.v1alpha import reflection
+
+from aerlock.v1 import (
+    backends_pb2,
+    backends_pb2_grpc,
+    jobs_pb2,
+    jobs_pb2_grpc,
+    programs_pb2,
+    programs_pb2_grpc,
+    server_pb2,
+    server_pb2_grpc,
+)
+from aerlock_gateway.core.accounts import Accounts
+from aerlock_gateway.core.catalog import Catalog
+from aerlock_gateway.core.checker import Checker
+from aerlock_gateway.core.executor_link import ExecutorLink
+from aerlock_gateway.core.joblog import JobLog
+from aerlock_gateway.core.runs import Limits, Runs
+from aerlock_gateway.core.scheduler import Scheduler
+from aerlock_gateway.core.watch import Bell, Watch
+from aerlock_gateway.rpc.interceptors import AuthenticationInterceptor, ErrorInterceptor
+from aerlock_gateway.rpc.services import BackendService, JobService, ProgramService, ServerService
+from aerlock_gateway.settings import GatewaySettings
+from aerlock_gateway.store.database import Database
+from aerlock_gateway.store.schema import SchemaTooNewError
+
+logger = logging.getLogger(__name__)
+
+_HEALTH: Final = "grpc.health.v1.Health"
+_DATABASE: Final = "gateway.db"
+_STOP_SECONDS: Final = 5.0
+_OPTIONS: Final = (
+    # A port that is taken is an error, not shared.
+    ("grpc.so_reuseport", 0),
+    # Clients ping once a minute to keep idle streams through NATs; let them.
+    ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
+    ("grpc.http2.max_ping_strikes", 3),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+_SERVICES: Final = (
+    programs_pb2.DESCRIPTOR.services_by_name["ProgramService"].full_name,
+    jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name,
+    backends_pb2.DESCRIPTOR.services_by_name["BackendService"].full_name,
+    server_pb2.DESCRIPTOR.services_by_name["ServerService"].full_name,
+)
+
+
+class StartError(Exception):
+    """The gateway cannot serve; the text says why and what to do."""
+
+
+async def serve(settings: GatewaySettings) -> None:
+    """Serves until SIGTERM, SIGINT or, where asked for, the end of standard input.
+
+    Raises:
+        StartError: it cannot serve here.
+    """
+    stop = _stop_event(settings)
+    with _locked(settings.data_dir):
+        async with _database(settings.data_dir) as database:
+            await _serve_on(database, settings, stop)
+
+
+async def bootstrap(settings: GatewaySettings, token: str) -> str:
+    """Returns ``token`` if it is valid, else a new one of the first account.
+
+    Raises:
+        StartError: the database cannot be used.
+    """
+    _make_data_dir(settings.data_dir)
+    async with _database(settings.data_dir) as database:
+        return await Accounts(database).bootstrap(token)
+
+
+async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio.Event) -> None:
+    bell, scheduler, checker = Bell(), Scheduler(), Checker()
+    joblog = JobLog(database, bell, scheduler)
+    link = ExecutorLink(settings.executor_socket, database, joblog, scheduler, settings.executor_lease)
+    catalog = Catalog(database, checker)
+    limits = Limits(settings.max_queued_jobs, settings.max_execution_time)
+    runs = Runs(database, checker, joblog, link, limits)
+    server = _make_server(Accounts(database), settings)
+    programs_pb2_grpc.add_ProgramServiceServicer_to_server(ProgramService(catalog), server)
+    jobs_pb2_grpc.add_JobServiceServicer_to_server(JobService(database, runs, Watch(database, bell)), server)
+    backends_pb2_grpc.add_BackendServiceServicer_to_server(BackendService(link), server)
+    server_pb2_grpc.add_ServerServiceServicer_to_server(ServerService(link), server)
+    servicer = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    try:
+        await catalog.register_shipped()
+        addresses = await _listen(server, settings)
+        await link.start()
+        for service in ("", *_SERVICES):
+            await servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
+        if settings.address_file:
+            _write_atomically(settings.address_file, json.dumps(addresses))
+        logger.info("listening on %s", ", ".join(addresses))
+        print("ready", flush=True)  # noqa: T201
+        await stop.wait()
+        logger.info("stopping")
+        await servicer.enter_graceful_shutdown()
+    finally:
+        bell.stop()
+        await server.stop(_STOP_SECONDS)
+        await link.stop()
+        await checker.close()
+
+
+def _make_server(accounts: Accounts, settings: GatewaySettings) -> grpc.aio.Server:
+    open_services = [_HEALTH]
+    if settings.reflection:
+        open_services.append(reflection.SERVICE_NAME)
+    server = grpc.aio.server(
+        interceptors=[ErrorInterceptor(), AuthenticationInterceptor(accounts, open_services)],
+        options=_OPTIONS,
+    )
+    if settings.reflection:
+        names = (*_SERVICES, _HEALTH, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+    return server
+
+
+async def _listen(server: grpc.aio.Server, settings: GatewaySettings) -> list[str]:
+    """Binds and starts; returns the addresses as clients dial them."""
+    addresses = []
+    for address in settings.listen:
+        try:
+            port = server.add_insecure_port(address)
+        except RuntimeError:
+            raise StartError(
+                f"cannot listen on {address}: the port is in use or not ours. Stop what listens there, or"
+                " choose another --listen"
+            ) from None
+        addresses.append(f"{address.rpartition(':')[0]}:{port}")
+    socket = _prepare_socket(settings)
+    try:
+        server.add_insecure_port(f"unix:{socket}")
+        await server.start()
+        # gRPC makes it 0755; clients of our group need to write. The directory keeps others out.
+        socket.chmod(0o660)
+    except (RuntimeError, OSError) as error:
+        raise StartError(f"cannot listen on --socket {socket}: {error}") from None
+    return [f"unix:{socket}", *addresses]
+
+
+def _prepare_socket(settings: GatewaySettings) -> Path:
+    try:
+        socket = settings.socket_path
+        socket.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        mode = socket.parent.stat().st_mode
+    except (ValueError, OSError) as error:
+        raise StartError(f"cannot use --socket: {error}") from None
+    if mode & 0o007:
+        raise StartError(
+            f"{socket.parent} is open to everyone, and it guards the socket: chmod 0750 {socket.parent}"
+        )
+    return socket
+
+
+def _make_data_dir(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"cannot make --data-dir {data_dir}: {error.strerror}") from None
+
+
+@contextmanager
+def _locked(data_dir: Path) -> Iterator[None]:
+    _make_data_dir(data_dir)
+    try:
+        lock = (data_dir / "lock").open("w")
+    except OSError as error:
+        raise StartError(f"cannot use --data-dir {data_dir}: {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StartError(
+                f"another gateway serves {data_dir}. Stop it, or choose another --data-dir"
+            ) from None
+        yield
+
+
+@asynccontextmanager
+async def _database(data_dir: Path) -> AsyncIterator[Database]:
+    path = data_dir / _DATABASE
+    try:
+        database = Database(path)
+    except SchemaTooNewError as error:
+        raise StartError(f"cannot use {path}: {error}") from None
+    except sqlite3.Error as error:
+        raise StartError(f"cannot use {path}: {error}") from None
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def _stop_event(settings: GatewaySettings) -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if settings.stop_on_stdin_eof:
+
+        def read_to_end() -> None:
+            while os.read(0, 4096):
+                pass
+            loop.call_soon_threadsafe(stop.set)
+
+        threading.Thread(target=read_to_end, name="stdin", daemon=True).start()
+    return stop
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text)
+    temporary.replace(path)

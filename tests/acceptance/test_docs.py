@@ -1,0 +1,71 @@
+"""The documentation is true: its sessions run, and every setting and command is in it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aerlock_executor.settings import ExecutorSettings
+from aerlock_gateway.settings import GatewaySettings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def code_blocks(document: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / document).read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_readme_session_runs_as_it_stands(stack):
+    (session,) = code_blocks("README.md", "python")
+    result = subprocess.run(
+        [sys.executable, "-c", session],
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert [line for line in lines if line.startswith("{'round':")][0].startswith("{'round': 0, 'counts':")
+    assert sum(line.startswith("{'round':") for line in lines) == 3
+    assert "entangled" in lines
+    assert "JobStatus.DONE" in lines
+
+
+def settings_table(settings_class) -> list[str]:
+    rows = ["| setting | default | |", "|---|---|---|"]
+    for name, field in settings_class.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        rows.append(f"| `--{name.replace('_', '-')}` | {default} | {field.description} |")
+    return rows
+
+
+@pytest.mark.parametrize(("heading", "settings_class"), [("Gateway", GatewaySettings), ("Executor", ExecutorSettings)])
+def test_every_setting_is_documented_as_it_is(heading, settings_class):
+    text = (ROOT / "docs/operations.md").read_text()
+    table = "\n".join(settings_table(settings_class))
+    assert f"### {heading}\n{table}\n" in text, f"docs/operations.md should say under ### {heading}:\n{table}"
+
+
+def test_every_command_is_in_the_documentation():
+    from aerlock.cli.app import app
+
+    text = (ROOT / "README.md").read_text() + (ROOT / "docs/operations.md").read_text()
+    for command in app.registered_commands:
+        assert f"aerlock {command.callback.__name__}" in text
+
+
+def test_every_make_target_in_the_documentation_exists():
+    makefile = (ROOT / "Makefile").read_text()
+    for document in ("README.md", "CONTRIBUTING.md"):
+        for target in re.findall(r"make ([a-z-]+)", "".join(code_blocks(document, "sh"))):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{document}: make {target}"
+
+
+def test_relative_links_lead_somewhere():
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
+            assert (document.parent / link).exists(), f"{document.name}: {link}"

@@ -1,0 +1,119 @@
+"""Makes real cells and prints what became of them as JSON; tests run it as the executor's uid.
+
+Its one argument is a JSON list of jobs, which run one after another in cells of
+one zygote: {"source": TEXT or {file: TEXT}, "inputs", "action", "memory_bytes", "cpu_seconds", "log_level"}.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+
+import psutil
+
+from aerlock import codec
+from aerlock.v1.jobs_pb2 import FailureReason
+from aerlock.v1.programs_pb2 import ProgramSource
+from aerlock_executor.cell.frames import receive_frame
+from aerlock_executor.v1.cell_pb2 import CellFrame, CellStart
+from aerlock_executor.zygote import CellLimits, Zygote, ZygoteError
+
+MIB = 1 << 20
+LIMITS = CellLimits(
+    memory_bytes=512 * MIB, scratch_bytes=32 * MIB, threads=32, open_files=64, file_bytes=16 * MIB
+)
+
+
+async def main(jobs):
+    zygote = await Zygote.start(LIMITS)
+    outcomes = []
+    before = None
+    for job in jobs:
+        if job.get("action") == "count":
+            await asyncio.sleep(0)
+            outcomes.append(counts())
+            continue
+        outcomes.append(await run(zygote, job))
+        before = before or counts()
+    children = psutil.Process().children(recursive=True)
+    await zygote.close()
+    _, left = psutil.wait_procs(children, timeout=5)
+    print(json.dumps({"outcomes": outcomes, "left": [process.cmdline() for process in left]}))
+
+
+async def run(zygote, job):
+    created = time.monotonic()
+    cell = await zygote.create_cell()
+    started = time.monotonic()
+    await cell.start(start_message(job))
+    frames = []
+    stdout, stderr = asyncio.create_task(cell.stdout.read()), asyncio.create_task(cell.stderr.read())
+    action = job.get("action")
+    if action == "kill":
+        frames.append(await next_frame(cell))
+        cell.kill()
+    elif action in ("kill stub", "kill zygote"):
+        frames.append(await next_frame(cell))
+        os.kill(find(action.removeprefix("kill ")), signal.SIGKILL)
+    while frame := await next_frame(cell):
+        frames.append(frame)
+    try:
+        exit_ = vars(await cell.wait())
+    except ZygoteError as error:
+        exit_ = {"error": str(error), "closed": await asyncio.wait_for(zygote.closed, 5)}
+    return {
+        "frames": frames,
+        "stdout": (await stdout).decode(errors="replace"),
+        "stderr": (await stderr).decode(errors="replace"),
+        "exit": exit_,
+        "seconds_to_create": started - created,
+        "seconds": time.monotonic() - started,
+    }
+
+
+def start_message(job):
+    files = job["source"] if isinstance(job["source"], dict) else {"program.py": job["source"]}
+    return CellStart(
+        source=ProgramSource(files={name: text.encode() for name, text in files.items()}),
+        inputs=codec.to_map(job.get("inputs", {})),
+        backend_name=job.get("backend_name", "aer_simulator"),
+        log_level=job.get("log_level", ""),
+        memory_bytes=job.get("memory_bytes", 0),
+        cpu_seconds=job.get("cpu_seconds", 0),
+    )
+
+
+async def next_frame(cell):
+    payload = await receive_frame(cell.reader)
+    if payload is None:
+        return None
+    frame = CellFrame.FromString(payload)
+    kind = frame.WhichOneof("frame")
+    if kind == "failure":
+        reason = FailureReason.Name(frame.failure.reason).removeprefix("FAILURE_REASON_")
+        return [kind, {"reason": reason, "message": frame.failure.message, "traceback": frame.failure.traceback}]
+    return [kind, codec.from_value(getattr(frame, kind))]
+
+
+def find(what):
+    """The pid of the zygote, or of the newest stub: bubblewrap, its init, zygote, stub, init, program."""
+    (bubblewrap,) = psutil.Process().children()
+    (zygote,) = bubblewrap.children()[0].children()
+    return zygote.pid if what == "zygote" else max(zygote.children(), key=lambda child: child.create_time()).pid
+
+
+def counts():
+    """What a cell could leave behind: processes, descriptors here and in the zygote, mounts of the zygote."""
+    zygote = find("zygote")
+    mounts = len(open(f"/proc/{zygote}/mounts").readlines())
+    return {
+        "processes": len(psutil.Process().children(recursive=True)),
+        "fds": len(os.listdir("/proc/self/fd")),
+        "zygote_fds": len(os.listdir(f"/proc/{zygote}/fd")),
+        "mounts": mounts,
+    }
+
+
+asyncio.run(main(json.loads(sys.argv[1])))

@@ -1,0 +1,234 @@
+"""Uploading, finding and listing programs; refusing what is wrong with them."""
+
+import json
+import time
+
+import grpc
+import pytest
+
+from aerlock.v1 import backends_pb2, jobs_pb2, programs_pb2
+from aerlock_gateway.core.accounts import make_token
+from aerlock_gateway.store.accounts import insert_account
+
+ALL_FIELDS = {
+    "program.name",
+    "program.description",
+    "program.max_execution_time",
+    "program.source.files",
+    "program.parameters_schema",
+}
+
+
+@pytest.fixture
+def upload(client):
+    def call(program, **fields):
+        request = programs_pb2.UploadProgramRequest(program=program, **fields)
+        return client.programs.UploadProgram(request, metadata=client.metadata).program
+
+    return call
+
+
+def get(client, program_id, **fields):
+    request = programs_pb2.GetProgramRequest(program_id=program_id, **fields)
+    return client.programs.GetProgram(request, metadata=client.metadata).program
+
+
+def test_upload_returns_every_field_as_it_was_sent(client, upload, make_program):
+    schema = json.dumps(
+        {
+            "type": "object",
+            "properties": {
+                "shots": {"type": ["integer", "null"], "description": "How many.", "default": 100},
+                "circuit": {},
+            },
+            "required": ["circuit"],
+        },
+        indent=3,
+    )
+    program = make_program(
+        name="My Program_1",
+        visibility=programs_pb2.VISIBILITY_PUBLIC,
+        backend_requirements=programs_pb2.BackendRequirements(min_num_qubits=3),
+        parameters_schema=schema,
+        return_values_schema='{"type": "string"}',
+    )
+    uploaded = upload(program)
+    assert uploaded.program_id.startswith("my-program-1-")
+    assert len(uploaded.program_id) == len("my-program-1-") + 10
+    assert (uploaded.revision, uploaded.owner) == (1, "admin")
+    assert uploaded.parameters_schema == schema
+    shots, circuit = uploaded.parameters
+    assert (shots.types, shots.default_value.int_value, shots.required) == (["integer", "null"], 100, False)
+    assert circuit.required
+    assert not uploaded.HasField("source")
+    full = get(client, uploaded.program_id, view=programs_pb2.PROGRAM_VIEW_FULL)
+    assert full.source == program.source
+    full.ClearField("source")
+    assert full == uploaded
+
+
+def test_upload_names_everything_that_is_wrong_at_once(client, refused):
+    request = programs_pb2.UploadProgramRequest(program=programs_pb2.Program(parameters_schema="[]"))
+    error = refused(client.programs.UploadProgram, request, client.metadata)
+    assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PROGRAM")
+    assert set(error.violations) == ALL_FIELDS
+    listed = client.programs.ListPrograms(programs_pb2.ListProgramsRequest(), metadata=client.metadata)
+    assert "" not in [program.name for program in listed.programs]
+
+
+@pytest.mark.parametrize(
+    ("source", "word"),
+    [
+        (b"def main(backend, user_messenger", "line 1"),
+        (b"async def main(backend, user_messenger): pass", "async"),
+        (b"main = print", "no function main"),
+        (b"class main: pass", "no function main"),
+        (b"if True:\n    def main(backend, user_messenger): pass", "no function main"),
+        (b"def main(backend): pass", "two positional"),
+        (b"def main(backend, *, user_messenger): pass", "two positional"),
+        (b"def main(a, b, c, /): pass", "positional-only"),
+        (b"def main(a, b):\n    await a", "line 2"),
+        (b"\xff\xfe", "UTF-8"),
+        (b"x = 1\0", "null bytes"),
+        (b"(" * 5000, "parenthes"),
+        (b"x = " + b"-" * 200_000 + b"1\ndef main(a, b): pass", ""),
+    ],
+)
+def test_source_without_usable_main_is_refused(client, refused, make_program, source, word):
+    request = programs_pb2.UploadProgramRequest(program=make_program(source))
+    error = refused(client.programs.UploadProgram, request, client.metadata)
+    assert error.reason == "INVALID_PROGRAM"
+    assert word in error.message
+    assert any(field.startswith("program") for field in error.violations)
+
+
+@pytest.mark.parametrize(
+    ("schema", "word"),
+    [
+        ("{", "not JSON"),
+        ("[" * 100_000, "KiB"),
+        ("[" * 60_000, "nested"),
+        (json.dumps({"enum": ["x" * 70_000]}), "64 KiB"),
+        (json.dumps({"anyOf": [{"minimum": n} for n in range(300)]}), "subschemas"),
+        ('{"$ref": "http://127.0.0.1:1/schema"}', "refused"),
+        ('{"$ref": "file:///etc/passwd"}', "refused"),
+        ('{"pattern": "(?=lookahead)"}', ""),
+        ('{"type": "nonsense"}', "not a valid"),
+        ('{"type": "array"}', "object"),
+        ('{"$schema": "http://example.org/x"}', ""),
+        ('{"properties": {"n": {"type": "integer", "default": "x"}}}', "default at /n"),
+    ],
+)
+def test_unusable_schema_is_refused(client, refused, make_program, schema, word):
+    request = programs_pb2.UploadProgramRequest(program=make_program(parameters_schema=schema))
+    error = refused(client.programs.UploadProgram, request, client.metadata)
+    assert error.reason == "INVALID_PROGRAM"
+    assert word in error.violations["program.parameters_schema"]
+
+
+def test_schema_that_explodes_is_refused_and_others_are_served_meanwhile(client, refused, make_program):
+    # Each level refers twice to the next: small text, exponential work.
+    levels = {f"l{n}": {"allOf": [{"$ref": f"#/$defs/l{n + 1}"}] * 2} for n in range(30)}
+    schema = {"$defs": {**levels, "l30": {"type": "integer"}}, "properties": {"n": {"$ref": "#/$defs/l0"}}}
+    schema["properties"]["n"]["default"] = 1
+    request = programs_pb2.UploadProgramRequest(program=make_program(parameters_schema=json.dumps(schema)))
+    explosion = client.programs.UploadProgram.future(request, metadata=client.metadata)
+    started = time.monotonic()
+    get(client, "hello-world")
+    assert time.monotonic() - started < 0.5
+    if explosion.exception(timeout=10) is not None:
+        assert "too much time or memory" in explosion.exception().details()
+    # The checker is back for the next.
+    request = programs_pb2.UploadProgramRequest(program=make_program(parameters_schema='{"type": "object"}'))
+    client.programs.UploadProgram(request, metadata=client.metadata)
+
+
+def test_upload_with_the_same_request_id_happens_once(client, upload, refused, make_program):
+    first = upload(make_program(), request_id="once")
+    assert upload(make_program(), request_id="once") == first
+    assert upload(make_program(), request_id="twice") != first
+    request = programs_pb2.UploadProgramRequest(program=make_program(name="other"), request_id="once")
+    error = refused(client.programs.UploadProgram, request, client.metadata)
+    assert (error.reason, set(error.violations)) == ("REQUEST_ID_REUSED", {"request_id"})
+
+
+def test_unknown_program_and_revision_are_not_found(client, refused):
+    for fields in ({"program_id": "nothing"}, {"program_id": "hello-world", "revision": 7}):
+        request = programs_pb2.GetProgramRequest(**fields)
+        error = refused(client.programs.GetProgram, request, client.metadata)
+        assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "PROGRAM_NOT_FOUND")
+
+
+def test_programs_are_listed_page_by_page_without_gap(client, upload, make_program):
+    for _ in range(5):
+        upload(make_program(name="paged"))
+    everything = client.programs.ListPrograms(
+        programs_pb2.ListProgramsRequest(page_size=1000), metadata=client.metadata
+    )
+    assert everything.next_page_token == ""
+    ids, token = [], None
+    while token != "":
+        request = programs_pb2.ListProgramsRequest(page_size=2, page_token=token or "")
+        page = client.programs.ListPrograms(request, metadata=client.metadata)
+        assert len(page.programs) <= 2
+        ids += [program.program_id for program in page.programs]
+        token = page.next_page_token
+    assert ids == sorted(ids) == [program.program_id for program in everything.programs]
+
+
+@pytest.mark.parametrize("fields", [{"page_size": -1}, {"page_token": "x"}, {"page_token": "WyJqb2JzIiwgMV0="}])
+def test_wrong_page_is_refused(client, refused, fields):
+    request = programs_pb2.ListProgramsRequest(**fields)
+    error = refused(client.programs.ListPrograms, request, client.metadata)
+    assert (error.reason, set(error.violations)) == ("INVALID_FIELD", set(fields))
+
+
+def test_private_program_does_not_exist_for_a_second_account(make_gateway, make_program, refused):
+    gateway = make_gateway()
+    token = gateway.bootstrap()
+    with gateway.database() as database:
+        insert_account(database, "second", "member", 0)
+        other_token = make_token(database, "second")
+    database.close()
+    gateway.start()
+    with gateway.client(token) as owner, gateway.client(other_token) as other:
+        ids = {}
+        for visibility in ("PRIVATE", "PUBLIC"):
+            program = make_program(visibility=f"VISIBILITY_{visibility}")
+            request = programs_pb2.UploadProgramRequest(program=program)
+            ids[visibility] = owner.programs.UploadProgram(request, metadata=owner.metadata).program.program_id
+        hidden = refused(
+            other.programs.GetProgram, programs_pb2.GetProgramRequest(program_id=ids["PRIVATE"]), other.metadata
+        )
+        missing = refused(
+            other.programs.GetProgram, programs_pb2.GetProgramRequest(program_id="missing"), other.metadata
+        )
+        assert vars(hidden) == vars(missing)
+        shown = get(other, ids["PUBLIC"], view=programs_pb2.PROGRAM_VIEW_FULL)
+        assert not shown.HasField("source")
+        listed = other.programs.ListPrograms(programs_pb2.ListProgramsRequest(), metadata=other.metadata)
+        assert [p.program_id for p in listed.programs] == sorted(["hello-world", ids["PUBLIC"]])
+
+
+def test_without_executor_backends_and_runs_are_unavailable(client, refused):
+    error = refused(client.backends.ListBackends, backends_pb2.ListBackendsRequest(), client.metadata)
+    assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "NO_EXECUTOR")
+    request = jobs_pb2.RunProgramRequest(program_id="hello-world", backend_name="aer_simulator")
+    error = refused(client.jobs.RunProgram, request, client.metadata)
+    assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "NO_EXECUTOR")
+
+
+def test_request_that_nests_too_deep_for_protobuf_harms_nobody(client, refused):
+    value = b""
+    for _ in range(300):
+        value = b"\x42" + _varint(len(value) + 1 + len(_varint(len(value)))) + b"\x0a" + _varint(len(value)) + value
+    run = client.channel.unary_unary("/aerlock.v1.JobService/RunProgram")
+    entry = b"\x0a\x01a\x12" + _varint(len(value)) + value
+    inputs = b"\x0a" + _varint(len(entry)) + entry
+    with pytest.raises(grpc.RpcError):
+        run(b"\x22" + _varint(len(inputs)) + inputs, metadata=client.metadata, timeout=30)
+    assert get(client, "hello-world").program_id == "hello-world"
+
+
+def _varint(number: int) -> bytes:
+    return bytes([number]) if number < 0x80 else bytes([number & 0x7F | 0x80]) + _varint(number >> 7)

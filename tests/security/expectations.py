@@ -1,0 +1,93 @@
+"""What must become of each program in ``programs/``: its final state, the true reason and what it may return."""
+
+from dataclasses import dataclass
+from typing import Any
+
+ANY = object()
+"""Any result will do."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """``result`` counts for COMPLETED; ``signal`` for CRASHED; ``seconds`` is the job's max_execution_time."""
+
+    state: str = "COMPLETED"
+    reasons: tuple[str, ...] = ()
+    result: Any = ANY
+    signal: int | None = None
+    message: str = ""
+    seconds: float = 60.0
+    runs: int = 1
+    machine: str = ""
+
+
+def failed(*reasons: str, **more: Any) -> Expectation:
+    """The program fails for one of these reasons; ``message`` is a part of what is said."""
+    return Expectation("FAILED", reasons, **more)
+
+
+NOTHING: list[Any] = []
+SIGSYS = 31
+
+EXPECTATIONS: dict[str, Expectation] = {
+    "disk_fill": Expectation(result=True),
+    "disk_inodes": Expectation(result=True),
+    "disk_sparse": Expectation(result=True),
+    "files_links": Expectation(result=NOTHING),
+    "files_read_host": Expectation(result=NOTHING),
+    "files_write_outside": Expectation(result=NOTHING),
+    "forging_exit": failed("NO_RESULT"),
+    "forging_final_result": failed("PROTOCOL_ERROR"),
+    "forging_huge_length": failed("PROTOCOL_ERROR"),
+    "forging_ready": failed("PROTOCOL_ERROR"),
+    "forging_reason": failed("NO_RESULT"),
+    "forging_slow_frame": Expectation(result="published"),
+    "forging_truncated": failed("NO_RESULT"),
+    "forging_unknown_kind": failed("PROTOCOL_ERROR"),
+    "forging_zero_length": failed("PROTOCOL_ERROR"),
+    "inheritance_descriptors": Expectation(result=NOTHING),
+    "inheritance_random": Expectation(runs=2),
+    "kernel_i386": failed("CRASHED", signal=SIGSYS, machine="x86_64"),
+    "kernel_limits": Expectation(result=NOTHING),
+    "kernel_syscalls": Expectation(result=NOTHING),
+    "kernel_x32": failed("CRASHED", signal=SIGSYS, machine="x86_64"),
+    "memory_growth": failed("MEMORY_LIMIT"),
+    "memory_huge": failed("MEMORY_LIMIT"),
+    "memory_kernel_objects": Expectation(result=NOTHING),
+    "memory_qubits": failed("SIMULATOR_ERROR", "PROGRAM_ERROR", "MEMORY_LIMIT"),
+    "memory_recursion": failed("PROGRAM_ERROR", message="RecursionError"),
+    "memory_shared": Expectation(result=True),
+    "network_connect": Expectation(result=NOTHING),
+    "network_families": Expectation(result=NOTHING),
+    "network_pass_descriptor": Expectation(result=False),
+    "output_closed": Expectation(result="closed"),
+    "output_control_bytes": Expectation(result="written"),
+    "output_flood_interim": failed("OUTPUT_LIMIT"),
+    "output_flood_logs": Expectation(result="written"),
+    "persistence_marks": Expectation(result=NOTHING, runs=2),
+    "poison_cycle": failed("INVALID_RESULT"),
+    "poison_deep": failed("INVALID_RESULT"),
+    "poison_huge": failed("INVALID_RESULT"),
+    "poison_many": failed("INVALID_RESULT"),
+    "poison_object": failed("INVALID_RESULT"),
+    "processes_kill_itself": failed("CRASHED", signal=9),
+    "processes_kill_others": Expectation(result=NOTHING),
+    "processes_outlive": Expectation(result=False),
+    "processes_start": Expectation(result=NOTHING),
+    "processes_stop_itself": failed("TIME_LIMIT", seconds=2.0),
+    "processes_thread_bomb": Expectation(result=True),
+    "python_abort": failed("CRASHED", signal=6),
+    "python_exit": failed("NO_RESULT"),
+    "python_hard_exit": failed("NO_RESULT"),
+    "python_hostile_exception": failed("PROGRAM_ERROR"),
+    "python_input": failed("PROGRAM_ERROR", message="EOFError"),
+    "python_patched_messenger": Expectation(result="returned"),
+    "python_segfault": failed("CRASHED", signal=11),
+    "python_thread_after_return": Expectation(result="returned"),
+    "python_two_finals": failed("INVALID_RESULT", message="two different final results"),
+    "time_exit_handlers": Expectation(result="returned", seconds=10.0),
+    "time_hold_gil": failed("TIME_LIMIT", seconds=2.0),
+    "time_sleep": failed("TIME_LIMIT", seconds=2.0),
+    "time_spin": failed("TIME_LIMIT", seconds=2.0),
+}
+"""By the name of the program's file, without ``.py``."""

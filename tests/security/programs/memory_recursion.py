@@ -1,0 +1,3 @@
+# Recurses without end. Expected: a program error, RecursionError.
+def main(backend, user_messenger, **kwargs):
+    return main(backend, user_messenger)

@@ -1,0 +1,3 @@
+# Returns what is no value. Expected: an invalid result.
+def main(backend, user_messenger, **kwargs):
+    return object()

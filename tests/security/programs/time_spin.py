@@ -1,0 +1,4 @@
+# Spins in Python. Expected: the time limit.
+def main(backend, user_messenger, **kwargs):
+    while True:
+        pass
