@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test unit check lint types protos bench fmt clean
+.PHONY: help setup system demo test unit check lint types protos bench image-test fmt clean
 
 help:  ## List the commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: system $(STAMP)  ## Set everything up: bubblewrap and a virtual environment
 
@@ -51,6 +51,10 @@ protos: setup  ## Generate the Python stubs from protos/
 
 bench: setup  ## Measure, print a table of ratios, write build/bench.json
 	@$(BIN)/python tests/benchmarks/bench.py
+
+image-test: setup  ## Execute the Dockerfile's steps in a clean root (as root)
+	@command -v debootstrap >/dev/null || test "$$(id -u)" -ne 0 || apt-get install -qq --yes --no-install-recommends debootstrap >/dev/null
+	@$(BIN)/python scripts/run_dockerfile.py
 
 fmt: setup  ## Format the code
 	$(BIN)/ruff check --fix --quiet . || true

@@ -198,7 +198,7 @@ def main() -> None:
     """Executes the Dockerfile, then the doctor and the demo in place of CMD."""
     if os.geteuid() != 0:
         sys.exit("The Dockerfile's steps need root, for a clean root directory and its mounts: run as root.")
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     parser = DockerfileParser(str(PROJECT / "Dockerfile"), parent_env={"PATH": SEARCH_PATH})
     with tempfile.TemporaryDirectory(prefix="aerlock-image-", dir="/var/tmp") as folder:

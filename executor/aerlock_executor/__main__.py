@@ -7,15 +7,14 @@ import os
 import sys
 from dataclasses import asdict
 
+from aerlock_executor.probe import probe
 from aerlock_executor.server import StartError, serve
 from aerlock_executor.settings import ExecutorSettings
 
 
 def main() -> int:
     """Runs one of the executor's commands; returns its exit status."""
-    command, arguments = (
-        (sys.argv[1], sys.argv[2:]) if sys.argv[1:2] in (["serve"], ["doctor"]) else ("serve", sys.argv[1:])
-    )
+    command, *arguments = sys.argv[1:] or ["serve"]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if command == "doctor":
         report = asyncio.run(probe())

@@ -39,10 +39,17 @@ def root_directories() -> tuple[str, ...]:
     return tuple(str(path) for path in kept)
 
 
-def command(bubblewrap: str, limits: CellLimits, arguments: Iterable[str]) -> list[str]:
-    """The command that runs Python with ``arguments`` in the sandbox of a zygote."""
+def command(
+    bubblewrap: str, limits: CellLimits, arguments: Iterable[str], info_fd: int | None = None
+) -> list[str]:
+    """The command that runs Python with ``arguments`` in the sandbox of a zygote.
+
+    On ``info_fd`` bubblewrap writes a JSON object whose "child-pid" is process
+    1 of the sandbox, as seen from here.
+    """
     return [
         bubblewrap,
+        *(("--info-fd", str(info_fd)) if info_fd is not None else ()),
         *("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"),
         *("--unshare-cgroup-try", "--die-with-parent", "--new-session", "--hostname", "cell"),
         *("--cap-drop", "ALL", "--clearenv"),

@@ -10,6 +10,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 
+from aerlock_executor.probe import probe
 from aerlock_executor.service import ExecutorService
 from aerlock_executor.settings import ExecutorSettings
 from aerlock_executor.supervisor import Supervisor

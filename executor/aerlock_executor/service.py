@@ -33,7 +33,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
             for backend in list_backends()
         ]
         return executor_pb2.GetExecutorInfoResponse(
-            slots=self._settings.slots,
+            slots=self._settings.slot_count,
             isolation_tier=ISOLATION_TIER,
             backends=backends,
             environments=[ENVIRONMENT],

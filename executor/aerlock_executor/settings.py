@@ -20,7 +20,7 @@ class ExecutorSettings(ServerSettings):
     socket: Path = Field(
         Path("executor.sock"), description="unix socket to listen on; its directory is the access check"
     )
-    slots: int = Field(os.cpu_count() or 1, ge=1, le=256, description="jobs that run at the same time")
+    slots: int = Field(0, ge=0, le=256, description="jobs that run at the same time; 0 is one per core")
     warm_cells: int = Field(1, ge=0, le=64, description="cells kept ready for jobs to come")
     max_execution_time: int = Field(10_800, ge=1, description="wall time limit of any job, in seconds")
     cpu_seconds: int = Field(
@@ -33,3 +33,8 @@ class ExecutorSettings(ServerSettings):
     output_bytes: int = Field(256 * MIB, ge=MIB, description="bytes of results of one job")
     log_bytes: int = Field(16 * MIB, ge=0, description="bytes of stdout and stderr kept of one job")
     stop_on_stdin_eof: bool = Field(False, description="stop when standard input closes")
+
+    @property
+    def slot_count(self) -> int:
+        """Jobs that run at the same time."""
+        return self.slots or os.cpu_count() or 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import re
 import uuid
 from pathlib import Path
@@ -81,8 +82,8 @@ class Supervisor:
             return spool
         if self._stopping:
             raise StoppingError("the executor is stopping")
-        if len(self._tasks) >= self._settings.slots:
-            raise NoSlotError(f"all {self._settings.slots} slots are taken")
+        if len(self._tasks) >= self._settings.slot_count:
+            raise NoSlotError(f"all {self._settings.slot_count} slots are taken")
         _check(request)
         spool = Spool.create(self._spool_dir / f"{request.task_id}{SPOOL_SUFFIX}")
         limits = self._limits(request)
@@ -147,7 +148,7 @@ class Supervisor:
     def _limits(self, request: StartTaskRequest) -> Limits:
         settings, asked = self._settings, request.limits
         wall = _smaller(settings.max_execution_time, asked.wall_time.ToNanoseconds() / 1e9)
-        cpu = settings.cpu_seconds or int(wall * settings.slots) + 1
+        cpu = settings.cpu_seconds or int(wall * (os.cpu_count() or 1)) + 1
         return Limits(
             wall_seconds=wall,
             cpu_seconds=int(_smaller(cpu, asked.cpu_time.ToNanoseconds() / 1e9)),

@@ -26,7 +26,6 @@ START_SECONDS = 60.0
 CELL_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 _MAX_MESSAGE_BYTES = 4096
-_KEPT_ERROR_LINES = 20
 _PIPE_BUFFER_BYTES = 1 << 16
 
 
@@ -117,7 +116,7 @@ class Zygote:
         self._cells: dict[int, asyncio.Future[CellExit]] = {}
         self._unsent: deque[bytes] = deque()
         self._ready: asyncio.Future[None] = self._loop.create_future()
-        self._errors: deque[str] = deque(maxlen=_KEPT_ERROR_LINES)
+        self._sandbox_fd: int | None = None
         self.closed: asyncio.Future[str] = self._loop.create_future()
         """Resolves with the reason when the zygote, and with it every cell, has ended."""
         control.setblocking(False)
@@ -136,17 +135,26 @@ class Zygote:
         if os.getuid() == 0:
             raise ZygoteError("cells cannot be made as root: limits on processes do not count for it")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
+        info_reader, info_writer = os.pipe()
+        try:
             options = ZygoteOptions(theirs.fileno(), limits, root_directories())
+            arguments = ("-m", "aerlock_executor.cell.zygote", options.to_json())
             process = await asyncio.create_subprocess_exec(
-                *command(bubblewrap, limits, ("-m", "aerlock_executor.cell.zygote", options.to_json())),
+                *command(bubblewrap, limits, arguments, info_writer),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), info_writer),
             )
+        except BaseException:
+            os.close(info_reader)
+            ours.close()
+            raise
+        finally:
+            os.close(info_writer)
+            theirs.close()
         zygote = cls(ours, process)
-        await zygote._until_ready()
+        await zygote._until_ready(info_reader)
         return zygote
 
     async def create_cell(self) -> Cell:
@@ -180,16 +188,20 @@ class Zygote:
             self._process.kill()
             await asyncio.shield(self.closed)
 
-    async def _until_ready(self) -> None:
+    async def _until_ready(self, info_fd: int) -> None:
         try:
             async with asyncio.timeout(START_SECONDS):
                 await asyncio.shield(self._ready)
+            # Alive, since it just spoke; so this pid is no other process's.
+            self._sandbox_fd = os.pidfd_open(json.loads(os.read(info_fd, _MAX_MESSAGE_BYTES))["child-pid"])
         except TimeoutError as error:
             await self.close()
             raise ZygoteError(f"the zygote took longer than {START_SECONDS:g} s to start") from error
         except asyncio.CancelledError:
             await self.close()
             raise
+        finally:
+            os.close(info_fd)
 
     async def _request_cell(self) -> Cell:
         """Sends the descriptors of a new cell; the zygote forks it when it reads them."""
@@ -258,15 +270,12 @@ class Zygote:
             self._control.close()
 
     async def _watch(self) -> None:
-        """Waits for the end of bubblewrap, which is the end of all cells."""
-        assert self._process.stderr is not None  # noqa: S101 - it was asked for
-        async for line in self._process.stderr:
-            text = line.decode(errors="replace").rstrip()
-            logger.info("zygote: %s", text)
-            self._errors.append(text)
+        """Waits for the end of the sandbox, which is the end of all cells."""
+        said = await self._read_errors()
         status = await self._process.wait()
+        await self._until_empty()
         self._close_control()
-        reason = "\n".join((f"the zygote ended with status {status}", *self._errors))
+        reason = f"the zygote ended with status {status}: {said}".rstrip(": \n")
         if not self._ready.done():
             self._ready.set_exception(ZygoteError(reason))
         for ended in self._cells.values():
@@ -274,6 +283,25 @@ class Zygote:
             ended.exception()  # Not every cell has someone who waits.
         self._cells.clear()
         self.closed.set_result(reason)
+
+    async def _read_errors(self) -> str:
+        """Logs what the zygote says on stderr until it ends; returns the end of it."""
+        assert self._process.stderr is not None  # noqa: S101 - it was asked for
+        tail = b""
+        while chunk := await self._process.stderr.read(_MAX_MESSAGE_BYTES):
+            logger.info("zygote: %s", chunk.decode(errors="replace").rstrip())
+            tail = (tail + chunk)[-_MAX_MESSAGE_BYTES:]
+        return tail.decode(errors="replace")
+
+    async def _until_empty(self) -> None:
+        """Waits for process 1 of the sandbox: when it has ended, so has every other in there."""
+        if self._sandbox_fd is None:
+            return
+        ended = asyncio.Event()
+        self._loop.add_reader(self._sandbox_fd, ended.set)
+        await ended.wait()
+        self._loop.remove_reader(self._sandbox_fd)
+        os.close(self._sandbox_fd)
 
 
 def _encode(**message: int) -> bytes:

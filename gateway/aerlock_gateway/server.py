@@ -8,10 +8,10 @@ import os
 import signal
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -55,9 +55,10 @@ _OPTIONS: Final = (
     ("grpc.http2.max_ping_strikes", 3),
     ("grpc.keepalive_permit_without_calls", 1),
 )
+_JOB_SERVICE: Final = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
 _SERVICES: Final = (
     programs_pb2.DESCRIPTOR.services_by_name["ProgramService"].full_name,
-    jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name,
+    _JOB_SERVICE,
     backends_pb2.DESCRIPTOR.services_by_name["BackendService"].full_name,
     server_pb2.DESCRIPTOR.services_by_name["ServerService"].full_name,
 )
@@ -93,7 +94,10 @@ async def bootstrap(settings: GatewaySettings, token: str) -> str:
 async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio.Event) -> None:
     bell, scheduler, checker = Bell(), Scheduler(), Checker()
     joblog = JobLog(database, bell, scheduler)
-    link = ExecutorLink(settings.executor_socket, database, joblog, scheduler, settings.executor_lease)
+    servicer = health.HealthServicer()
+    link = ExecutorLink(
+        settings.executor_socket, database, joblog, scheduler, settings.executor_lease, _job_health(servicer)
+    )
     catalog = Catalog(database, checker)
     limits = Limits(settings.max_queued_jobs, settings.max_execution_time)
     runs = Runs(database, checker, joblog, link, limits)
@@ -102,14 +106,14 @@ async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio
     jobs_pb2_grpc.add_JobServiceServicer_to_server(JobService(database, runs, Watch(database, bell)), server)
     backends_pb2_grpc.add_BackendServiceServicer_to_server(BackendService(link), server)
     server_pb2_grpc.add_ServerServiceServicer_to_server(ServerService(link), server)
-    servicer = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     try:
         await catalog.register_shipped()
         addresses = await _listen(server, settings)
-        await link.start()
         for service in ("", *_SERVICES):
             await servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
+        await _job_health(servicer)(False)
+        await link.start()
         if settings.address_file:
             _write_atomically(settings.address_file, json.dumps(addresses))
         logger.info("listening on %s", ", ".join(addresses))
@@ -122,6 +126,16 @@ async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio
         await server.stop(_STOP_SECONDS)
         await link.stop()
         await checker.close()
+
+
+def _job_health(servicer: health.HealthServicer) -> Callable[[bool], Coroutine[Any, Any, None]]:
+    """Sets the health of JobService: SERVING while jobs can run, and not while there is no executor."""
+
+    async def set_health(serving: bool) -> None:
+        statuses = health_pb2.HealthCheckResponse
+        await servicer.set(_JOB_SERVICE, statuses.SERVING if serving else statuses.NOT_SERVING)
+
+    return set_health
 
 
 def _make_server(accounts: Accounts, settings: GatewaySettings) -> grpc.aio.Server:

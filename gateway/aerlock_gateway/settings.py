@@ -70,7 +70,7 @@ class GatewaySettings(ServerSettings):
         None, description="file to write the addresses to that the gateway listens on, as a JSON list"
     )
     max_queued_jobs: int = Field(1000, ge=1, description="jobs that may wait at the same time")
-    max_execution_time: int = Field(28_800, ge=1, description="wall time limit of any job, in seconds")
+    max_execution_time: int = Field(10_800, ge=1, description="wall time limit of any job, in seconds")
     executor_lease: float = Field(
         60.0, gt=0, description="seconds after which a job fails whose executor cannot be reached"
     )

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import psutil
 
@@ -29,18 +30,22 @@ LIMITS = CellLimits(
 async def main(jobs):
     zygote = await Zygote.start(LIMITS)
     outcomes = []
-    before = None
     for job in jobs:
         if job.get("action") == "count":
-            await asyncio.sleep(0)
             outcomes.append(counts())
             continue
         outcomes.append(await run(zygote, job))
-        before = before or counts()
     children = psutil.Process().children(recursive=True)
     await zygote.close()
-    _, left = psutil.wait_procs(children, timeout=5)
-    print(json.dumps({"outcomes": outcomes, "left": [process.cmdline() for process in left]}))
+    print(json.dumps({"outcomes": outcomes, "left": [child.pid for child in children if is_alive(child)]}))
+
+
+def is_alive(process):
+    """A zombie that the machine's own init has yet to reap is dead."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def run(zygote, job):
@@ -93,7 +98,10 @@ async def next_frame(cell):
     kind = frame.WhichOneof("frame")
     if kind == "failure":
         reason = FailureReason.Name(frame.failure.reason).removeprefix("FAILURE_REASON_")
-        return [kind, {"reason": reason, "message": frame.failure.message, "traceback": frame.failure.traceback}]
+        return [
+            kind,
+            {"reason": reason, "message": frame.failure.message, "traceback": frame.failure.traceback},
+        ]
     return [kind, codec.from_value(getattr(frame, kind))]
 
 
@@ -101,18 +109,19 @@ def find(what):
     """The pid of the zygote, or of the newest stub: bubblewrap, its init, zygote, stub, init, program."""
     (bubblewrap,) = psutil.Process().children()
     (zygote,) = bubblewrap.children()[0].children()
-    return zygote.pid if what == "zygote" else max(zygote.children(), key=lambda child: child.create_time()).pid
+    return (
+        zygote.pid if what == "zygote" else max(zygote.children(), key=lambda child: child.create_time()).pid
+    )
 
 
 def counts():
     """What a cell could leave behind: processes, descriptors here and in the zygote, mounts of the zygote."""
     zygote = find("zygote")
-    mounts = len(open(f"/proc/{zygote}/mounts").readlines())
     return {
         "processes": len(psutil.Process().children(recursive=True)),
-        "fds": len(os.listdir("/proc/self/fd")),
-        "zygote_fds": len(os.listdir(f"/proc/{zygote}/fd")),
-        "mounts": mounts,
+        "fds": len(list(Path("/proc/self/fd").iterdir())),
+        "zygote_fds": len(list(Path(f"/proc/{zygote}/fd").iterdir())),
+        "mounts": len(Path(f"/proc/{zygote}/mounts").read_text().splitlines()),
     }
 
 

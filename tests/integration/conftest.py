@@ -1,16 +1,12 @@
-"""A gateway by itself, as a process under its own uid, and generated stubs to talk to it."""
+"""Gateway and executor apart, each as a process under its own uid, and generated stubs to talk to them."""
 
-import json
-import os
 import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,66 +16,76 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
 from grpc_status.rpc_status import from_call
 
-from aerlock.cli.unprivileged import GATEWAY_UID, SERVERS_GID, command_as
+from aerlock.cli.commands import bootstrap_command, executor_command, gateway_command
+from aerlock.cli.layout import Layout
 from aerlock.v1 import backends_pb2_grpc, jobs_pb2_grpc, programs_pb2, programs_pb2_grpc, server_pb2_grpc
 
 
-@dataclass
-class Gateway:
-    """A gateway without an executor, on ``folder``."""
+class Server:
+    """One server of ``layout`` as a process under the uid that it has in production."""
 
-    folder: Path
-    process: subprocess.Popen[str] | None = None
-    addresses: tuple[str, ...] = ()
-
-    def command(self, *arguments: str) -> list[str]:
-        command = [sys.executable, "-m", "aerlock_gateway", *arguments, "--data-dir", str(self.folder)]
-        return command_as(GATEWAY_UID, command, [self.folder])
-
-    def bootstrap(self, token: str = "") -> str:
-        return subprocess.run(
-            self.command("bootstrap"), input=f"{token}\n", capture_output=True, text=True, check=True, timeout=60
-        ).stdout.strip()
+    def __init__(self, layout: Layout, command: Callable[[Layout, Sequence[str]], list[str]]) -> None:
+        self.layout = layout
+        self._command = command
+        self._log = layout.data_dir / f"{command.__name__}.log"
+        self.process: subprocess.Popen[str] | None = None
 
     def start(self, *flags: str) -> None:
-        address_file = self.folder / "addresses.json"
-        standard = ["--listen", "127.0.0.1:0", "--address-file", str(address_file)]
-        with (self.folder / "stderr").open("a") as stderr:
+        with self._log.open("a") as stderr:
             self.process = subprocess.Popen(
-                self.command("serve", *standard, *flags),
+                self._command(self.layout, flags),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
             )
         assert self.process.stdout.readline() == "ready\n", self.stderr
-        self.addresses = tuple(json.loads(address_file.read_text()))
 
     def refuse_to_start(self, *flags: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command("serve", *flags), capture_output=True, text=True, check=False, timeout=60
-        )
+        command = self._command(self.layout, flags)
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        with self.process:
-            status = self.process.wait(timeout=60)
-        self.process = None
-        return status
+        return self.wait()
+
+    def wait(self) -> int:
+        process, self.process = self.process, None
+        with process:
+            return process.wait(timeout=60)
 
     @property
     def stderr(self) -> str:
-        return (self.folder / "stderr").read_text()
+        return self._log.read_text()
 
-    def database(self) -> sqlite3.Connection:
-        """Opens the database file; only while no gateway runs, since WAL files take their maker's owner."""
-        return sqlite3.connect(self.folder / "gateway.db")
+
+class Gateway(Server):
+    """A gateway, and generated stubs to talk to it."""
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__(layout, gateway_command)
+
+    def start(self, *flags: str) -> None:
+        super().start("--listen", "127.0.0.1:0", *flags)
+
+    def bootstrap(self, token: str = "") -> str:
+        command = bootstrap_command(self.layout)
+        result = subprocess.run(
+            command, input=f"{token}\n", capture_output=True, text=True, check=True, timeout=60
+        )
+        return result.stdout.strip()
+
+    @contextmanager
+    def database(self) -> Iterator[sqlite3.Connection]:
+        """Opens the database; only while no gateway runs, since WAL files take their maker's owner."""
+        with closing(sqlite3.connect(self.layout.gateway_data / "gateway.db")) as connection, connection:
+            yield connection
 
     @contextmanager
     def client(self, token: str) -> Iterator[SimpleNamespace]:
         """Gives the stubs of all services, with the token in every call; "" sends none."""
         metadata = (("authorization", f"Bearer {token}"),) if token else ()
-        with grpc.insecure_channel(self.addresses[0]) as channel:
+        with grpc.insecure_channel(f"unix:{self.layout.gateway_socket}") as channel:
             stubs = {
                 "programs": programs_pb2_grpc.ProgramServiceStub(channel),
                 "jobs": jobs_pb2_grpc.JobServiceStub(channel),
@@ -90,43 +96,58 @@ class Gateway:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def _layout() -> Iterator[Layout]:
     # Not tmp_path: a unix socket's path has 107 bytes at most.
     folder = Path(tempfile.mkdtemp(prefix="aerlock-test-"))
+    layout = Layout.choose(folder / "data", None)
+    layout.make()
     try:
-        folder.chmod(0o750)
-        if os.geteuid() == 0:
-            os.chown(folder, GATEWAY_UID, SERVERS_GID)
-        yield folder
+        yield layout
     finally:
         shutil.rmtree(folder)
 
 
 @contextmanager
-def _made() -> Iterator[Gateway]:
-    with _folder() as folder:
-        gateway = Gateway(folder)
-        try:
-            yield gateway
-        finally:
-            if gateway.process:
-                gateway.stop(signal.SIGKILL)
+def _killed_at_the_end(*servers: Server) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for server in servers:
+            if server.process:
+                server.stop(signal.SIGKILL)
 
 
 @pytest.fixture
 def make_gateway() -> Iterator[Callable[[], Gateway]]:
     """Makes gateways of the test's own, not started yet."""
     with ExitStack() as stack:
-        yield lambda: stack.enter_context(_made())
+
+        def make() -> Gateway:
+            gateway = Gateway(stack.enter_context(_layout()))
+            stack.enter_context(_killed_at_the_end(gateway))
+            return gateway
+
+        yield make
+
+
+@pytest.fixture
+def pair() -> Iterator[SimpleNamespace]:
+    """A gateway and an executor of the test's own, neither started yet, and a token."""
+    with _layout() as layout:
+        gateway, executor = Gateway(layout), Server(layout, executor_command)
+        with _killed_at_the_end(gateway, executor):
+            yield SimpleNamespace(gateway=gateway, executor=executor, token=gateway.bootstrap())
 
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[SimpleNamespace]:
     """A running gateway that the tests of a module share, with the token of its first account."""
-    with _made() as gateway:
+    with _layout() as layout:
+        gateway = Gateway(layout)
         token = gateway.bootstrap()
-        gateway.start()
-        yield SimpleNamespace(gateway=gateway, token=token)
+        with _killed_at_the_end(gateway):
+            gateway.start()
+            yield SimpleNamespace(gateway=gateway, token=token)
 
 
 @pytest.fixture
@@ -156,11 +177,14 @@ def make_program() -> Callable[..., programs_pb2.Program]:
 def refused() -> Callable[..., SimpleNamespace]:
     """Calls what must fail; returns code, message, reason and the violations by field."""
 
+    def finish(method, request, metadata) -> None:
+        response = method(request, metadata=metadata, timeout=30)
+        if hasattr(response, "__next__"):
+            list(response)
+
     def call(method, request, metadata=()) -> SimpleNamespace:
         with pytest.raises(grpc.RpcError) as raised:
-            response = method(request, metadata=metadata, timeout=30)
-            if hasattr(response, "__next__"):
-                list(response)
+            finish(method, request, metadata)
         status = from_call(raised.value)
         info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
         for detail in status.details if status else ():

@@ -94,23 +94,21 @@ def test_final_results_published_and_returned_take_precedence_as_documented(run_
     assert "two different final results" in last(outcomes[3])[1]["message"]
 
 
-@pytest.mark.parametrize(
-    ("body", "reason", "message"),
-    [
+def test_failing_program_reports_its_reason_with_status_1(run_cells):
+    cases = (
         ("raise ValueError('wrong')", "PROGRAM_ERROR", "ValueError: wrong"),
         ("raise SystemExit(3)", "NO_RESULT", "exited before main returned"),
         ("return object()", "INVALID_RESULT", "final result cannot be sent"),
         ("return bytes(1 << 20)", "INVALID_RESULT", "at most 1,048,576"),
         ("return len(bytearray(4 << 30))", "MEMORY_LIMIT", "more memory"),
         ("from qiskit_aer import AerError\nraise AerError('bad')", "SIMULATOR_ERROR", "bad"),
-    ],
-)
-def test_failing_program_reports_its_reason_with_status_1(run_cells, body, reason, message):
-    (outcome,) = run_cells({"source": main_with(body)})
-    kind, failure = last(outcome)
-    assert (kind, failure["reason"]) == ("failure", reason)
-    assert message in failure["message"]
-    assert outcome["exit"]["exit_code"] == 1
+    )
+    outcomes = run_cells(*({"source": main_with(body)} for body, _, _ in cases))
+    for outcome, (_, reason, message) in zip(outcomes, cases, strict=True):
+        kind, failure = last(outcome)
+        assert (kind, failure["reason"]) == ("failure", reason)
+        assert message in failure["message"]
+        assert outcome["exit"]["exit_code"] == 1
 
 
 def test_traceback_shows_frames_of_the_program_alone(run_cells):
@@ -125,19 +123,17 @@ def test_traceback_shows_frames_of_the_program_alone(run_cells):
     assert "aerlock" not in traceback
 
 
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
+def test_program_that_cannot_be_loaded_fails_with_a_sentence(run_cells):
+    cases = (
         ("def main(:", "SyntaxError"),
         ("x = 1", "does not define main"),
         ("import nonsense_module", "ModuleNotFoundError"),
         ("def main():\n    pass", "TypeError"),
-    ],
-)
-def test_program_that_cannot_be_loaded_fails_with_a_sentence(run_cells, source, message):
-    (outcome,) = run_cells({"source": source})
-    assert last(outcome)[1]["reason"] == "PROGRAM_ERROR"
-    assert message in last(outcome)[1]["message"]
+    )
+    outcomes = run_cells(*({"source": source} for source, _ in cases))
+    for outcome, (_, message) in zip(outcomes, cases, strict=True):
+        assert last(outcome)[1]["reason"] == "PROGRAM_ERROR"
+        assert message in last(outcome)[1]["message"]
 
 
 def test_log_level_shows_the_programs_logging_on_stderr(run_cells):
@@ -155,16 +151,12 @@ def test_killed_cell_ends_by_signal_9_with_its_usage(run_cells):
     assert outcome["seconds"] < 5
 
 
-@pytest.mark.parametrize(("call", "number"), [("os.abort()", 6), ("os.kill(os.getpid(), 11)", 11)])
-def test_crash_shows_its_signal(run_cells, call, number):
-    (outcome,) = run_cells({"source": "import os\n" + main_with(call)})
-    assert outcome["frames"] == []
-    assert (outcome["exit"]["exit_code"], outcome["exit"]["signal"]) == (None, number)
-
-
-def test_exit_status_of_the_program_is_the_cells(run_cells):
-    (outcome,) = run_cells({"source": "import os\n" + main_with("os._exit(7)")})
-    assert (outcome["exit"]["exit_code"], outcome["frames"]) == (7, [])
+def test_way_of_ending_is_the_programs_own(run_cells):
+    calls = ("os.abort()", "os.kill(os.getpid(), 11)", "os._exit(7)")
+    outcomes = run_cells(*({"source": "import os\n" + main_with(call)} for call in calls))
+    ends = [(outcome["exit"]["exit_code"], outcome["exit"]["signal"]) for outcome in outcomes]
+    assert ends == [(None, 6), (None, 11), (7, None)]
+    assert all(outcome["frames"] == [] for outcome in outcomes)
 
 
 def test_cpu_limit_ends_a_spinning_program(run_cells):

@@ -110,8 +110,8 @@ def test_source_without_usable_main_is_refused(client, refused, make_program, so
         ("[" * 60_000, "nested"),
         (json.dumps({"enum": ["x" * 70_000]}), "64 KiB"),
         (json.dumps({"anyOf": [{"minimum": n} for n in range(300)]}), "subschemas"),
-        ('{"$ref": "http://127.0.0.1:1/schema"}', "refused"),
-        ('{"$ref": "file:///etc/passwd"}', "refused"),
+        ('{"$ref": "http://127.0.0.1:1/schema"}', "references within"),
+        ('{"$ref": "file:///etc/passwd"}', "references within"),
         ('{"pattern": "(?=lookahead)"}', ""),
         ('{"type": "nonsense"}', "not a valid"),
         ('{"type": "array"}', "object"),
@@ -176,7 +176,9 @@ def test_programs_are_listed_page_by_page_without_gap(client, upload, make_progr
     assert ids == sorted(ids) == [program.program_id for program in everything.programs]
 
 
-@pytest.mark.parametrize("fields", [{"page_size": -1}, {"page_token": "x"}, {"page_token": "WyJqb2JzIiwgMV0="}])
+@pytest.mark.parametrize(
+    "fields", [{"page_size": -1}, {"page_token": "x"}, {"page_token": "WyJqb2JzIiwgMV0="}]
+)
 def test_wrong_page_is_refused(client, refused, fields):
     request = programs_pb2.ListProgramsRequest(**fields)
     error = refused(client.programs.ListPrograms, request, client.metadata)
@@ -189,16 +191,19 @@ def test_private_program_does_not_exist_for_a_second_account(make_gateway, make_
     with gateway.database() as database:
         insert_account(database, "second", "member", 0)
         other_token = make_token(database, "second")
-    database.close()
     gateway.start()
     with gateway.client(token) as owner, gateway.client(other_token) as other:
         ids = {}
         for visibility in ("PRIVATE", "PUBLIC"):
             program = make_program(visibility=f"VISIBILITY_{visibility}")
             request = programs_pb2.UploadProgramRequest(program=program)
-            ids[visibility] = owner.programs.UploadProgram(request, metadata=owner.metadata).program.program_id
+            ids[visibility] = owner.programs.UploadProgram(
+                request, metadata=owner.metadata
+            ).program.program_id
         hidden = refused(
-            other.programs.GetProgram, programs_pb2.GetProgramRequest(program_id=ids["PRIVATE"]), other.metadata
+            other.programs.GetProgram,
+            programs_pb2.GetProgramRequest(program_id=ids["PRIVATE"]),
+            other.metadata,
         )
         missing = refused(
             other.programs.GetProgram, programs_pb2.GetProgramRequest(program_id="missing"), other.metadata
@@ -221,7 +226,13 @@ def test_without_executor_backends_and_runs_are_unavailable(client, refused):
 def test_request_that_nests_too_deep_for_protobuf_harms_nobody(client, refused):
     value = b""
     for _ in range(300):
-        value = b"\x42" + _varint(len(value) + 1 + len(_varint(len(value)))) + b"\x0a" + _varint(len(value)) + value
+        value = (
+            b"\x42"
+            + _varint(len(value) + 1 + len(_varint(len(value))))
+            + b"\x0a"
+            + _varint(len(value))
+            + value
+        )
     run = client.channel.unary_unary("/aerlock.v1.JobService/RunProgram")
     entry = b"\x0a\x01a\x12" + _varint(len(value)) + value
     inputs = b"\x0a" + _varint(len(entry)) + entry

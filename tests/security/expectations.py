@@ -1,4 +1,4 @@
-"""What must become of each program in ``programs/``: its final state, the true reason and what it may return."""
+"""What must become of each program in ``programs/``: its state, the true reason, its result."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ ANY = object()
 
 @dataclass(frozen=True)
 class Expectation:
-    """``result`` counts for COMPLETED; ``signal`` for CRASHED; ``seconds`` is the job's max_execution_time."""
+    """``result`` counts for COMPLETED; ``signal`` for CRASHED; ``seconds`` is max_execution_time."""
 
     state: str = "COMPLETED"
     reasons: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The seccomp filters: their syscall numbers, and what they decide, by running the BPF that the kernel would."""
+"""The seccomp filters: their syscall numbers, and what they decide, by running their BPF."""
 
 import ctypes
 import ctypes.util
@@ -37,7 +37,11 @@ def decide(program, name, *arguments, target="x86_64", number=None, architecture
             case 0x06:
                 return constant
             case 0x15 | 0x25 | 0x35:
-                holds = {0x15: accumulator == constant, 0x25: accumulator > constant, 0x35: accumulator >= constant}
+                holds = {
+                    0x15: accumulator == constant,
+                    0x25: accumulator > constant,
+                    0x35: accumulator >= constant,
+                }
                 counter += jump_true if holds[operation] else jump_false
             case _:
                 raise AssertionError(f"unknown instruction {operation:#x}")
@@ -72,15 +76,17 @@ def test_job_makes_ordinary_calls_allowed(name, target):
         "add_key", "bpf", "clone3", "flock", "fanotify_init", "inotify_init1", "io_uring_setup", "keyctl",
         "memfd_create", "mount", "move_mount", "name_to_handle_at", "open_by_handle_at", "open_tree",
         "perf_event_open", "personality", "pidfd_getfd", "pidfd_open", "pivot_root", "process_vm_readv",
-        "process_vm_writev", "ptrace", "request_key", "sendmsg", "sendmmsg", "setns", "shmget", "splice", "sync",
-        "umount2", "unshare", "userfaultfd", "vmsplice",
+        "process_vm_writev", "ptrace", "request_key", "sendmsg", "sendmmsg", "setns", "shmget", "splice",
+        "sync", "umount2", "unshare", "userfaultfd", "vmsplice",
     ],
 )  # fmt: skip
 def test_job_makes_kernel_calls_not_implemented(name, target):
     assert decide(job_filter(target), name, target=target) == fails(errno.ENOSYS)
 
 
-@pytest.mark.parametrize("name", ["fork", "vfork", "execve", "execveat", "socket", "connect", "bind", "mknod"])
+@pytest.mark.parametrize(
+    "name", ["fork", "vfork", "execve", "execveat", "socket", "connect", "bind", "mknod"]
+)
 def test_job_makes_processes_and_sockets_not_permitted(name):
     assert decide(job_filter("x86_64"), name) == fails(errno.EPERM)
 

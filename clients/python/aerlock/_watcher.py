@@ -7,126 +7,26 @@ is lost and nothing comes twice, whatever breaks in between.
 """
 
 import logging
-import random
 import threading
 import time
-from collections.abc import Callable, Collection
-from queue import SimpleQueue
 from typing import Any, Final, cast
 
 import grpc
 
 from aerlock._channel import Connection, to_exception
-from aerlock.exceptions import AerlockError, RuntimeJobTimeoutError, ServerUnavailableError
-from aerlock.job_status import TERMINAL_STATES
+from aerlock._subscription import Subscription
+from aerlock._threads import Backoff, Dispatcher, remaining_seconds, wait
+from aerlock.exceptions import AerlockError, ServerUnavailableError
 from aerlock.v1 import jobs_pb2
 
 logger = logging.getLogger("aerlock")
 
-LONGEST_BACKOFF_SECONDS: Final = 5.0
 NOW: Final = -1
+"""The cursor that starts a stream at what happens next."""
 # What says that the server is gone or going, and not that it refuses.
 _PASSING: Final = frozenset(
     {"UNAVAILABLE", "INTERNAL", "UNKNOWN", "RESOURCE_EXHAUSTED", "ABORTED", "CANCELLED"}
 )
-
-
-class Subscription:
-    """The events of one job from ``after_sequence`` on, each given to ``deliver`` once and in order.
-
-    ``kinds`` are those to deliver; the terminal event always is, last. ``fail``
-    gets the error that ends the subscription before the job has ended. Both are
-    called from any thread and must return at once.
-    """
-
-    def __init__(
-        self,
-        job_id: str,
-        kinds: Collection[jobs_pb2.EventKind.ValueType],
-        deliver: Callable[[jobs_pb2.JobEvent], None],
-        fail: Callable[[AerlockError], None],
-        after_sequence: int = 0,
-    ) -> None:
-        self.job_id = job_id
-        self.kinds = frozenset(kinds)
-        self.closed = threading.Event()
-        self.sequence = after_sequence
-        self._deliver = deliver
-        self._fail = fail
-        self._lock = threading.Lock()
-        self._lacks_events = True
-        self._replaying = False
-
-    def feed(self, events: Collection[jobs_pb2.JobEvent]) -> None:
-        """Takes events of the stream, which has all kinds of them, up to the first gap."""
-        with self._lock:
-            for event in events:
-                if event.sequence > self.sequence + 1:
-                    self._lacks_events = True
-                    return
-                self._take(event)
-
-    def feed_replay(self, events: Collection[jobs_pb2.JobEvent], scanned_sequence: int) -> None:
-        """Takes events of a replay, which is filtered and complete up to ``scanned_sequence``."""
-        with self._lock:
-            for event in events:
-                self._take(event)
-            self.sequence = max(self.sequence, scanned_sequence)
-
-    def mark_gap(self) -> None:
-        """Says that the stream may have lost events."""
-        with self._lock:
-            self._lacks_events = True
-
-    def claim_replay(self) -> bool:
-        """Whether the caller must replay now: events are lacking and nobody else is at it."""
-        with self._lock:
-            claimed = self._lacks_events and not self._replaying and not self.closed.is_set()
-            if claimed:
-                self._lacks_events, self._replaying = False, True
-            return claimed
-
-    def end_replay(self, complete: bool) -> None:
-        """Ends what `claim_replay` began."""
-        with self._lock:
-            self._replaying = False
-            self._lacks_events |= not complete
-
-    def fail(self, error: AerlockError) -> None:
-        """Ends the subscription with ``error``, unless it has ended."""
-        with self._lock:
-            if not self.closed.is_set():
-                self.closed.set()
-                self._fail(error)
-
-    def _take(self, event: jobs_pb2.JobEvent) -> None:
-        if event.sequence <= self.sequence or self.closed.is_set():
-            return
-        self.sequence = event.sequence
-        terminal = is_terminal(event)
-        if terminal or kind_of(event) in self.kinds:
-            self._deliver(event)
-        if terminal:
-            self.closed.set()
-
-
-def kind_of(event: jobs_pb2.JobEvent) -> jobs_pb2.EventKind.ValueType | None:
-    """Which kind an event is; None for one that this version does not know."""
-    return _KINDS.get(event.WhichOneof("event"))
-
-
-def is_terminal(event: jobs_pb2.JobEvent) -> bool:
-    """Whether it is the last event of its job."""
-    return event.HasField("state_change") and event.state_change.state in TERMINAL_STATES
-
-
-_KINDS: Final[dict[str | None, jobs_pb2.EventKind.ValueType]] = {
-    "state_change": jobs_pb2.EVENT_KIND_STATE_CHANGE,
-    "interim_result": jobs_pb2.EVENT_KIND_INTERIM_RESULT,
-    "final_result": jobs_pb2.EVENT_KIND_FINAL_RESULT,
-    "log_output": jobs_pb2.EVENT_KIND_LOG_OUTPUT,
-    "warning": jobs_pb2.EVENT_KIND_WARNING,
-}
 
 
 class Watcher:
@@ -319,69 +219,3 @@ class _Stream:
         else:
             self._closed.set()
             self._watcher.fail_all(to_exception(error))
-
-
-class Dispatcher:
-    """One thread that runs the callbacks, one after the other."""
-
-    def __init__(self) -> None:
-        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-
-    def submit(self, task: Callable[[], None]) -> None:
-        """Runs ``task`` after those that came before; it must not raise."""
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="aerlock-callbacks", daemon=True)
-                self._thread.start()
-        self._tasks.put(task)
-
-    def is_current(self) -> bool:
-        """Whether the caller is in a callback."""
-        return threading.current_thread() is self._thread
-
-    def close(self) -> None:
-        """Ends the thread after what has been submitted; does not wait for it."""
-        if self._thread is not None:
-            self._tasks.put(None)
-
-    def _run(self) -> None:
-        while (task := self._tasks.get()) is not None:
-            task()
-
-
-class Backoff:
-    """Waits longer after each failure in a row."""
-
-    def __init__(self) -> None:
-        self._seconds = 0.0
-        self.reset()
-
-    def reset(self) -> None:
-        """Starts anew after a success."""
-        self._seconds = 0.05
-
-    def wait(self, closed: threading.Event, at_most: float | None = None) -> None:
-        """Waits, or returns at once when ``closed`` is set."""
-        # Many clients of one server must not come back in the same moment.
-        delay = self._seconds * random.uniform(0.5, 1.0)  # noqa: S311
-        self._seconds = min(self._seconds * 2, LONGEST_BACKOFF_SECONDS)
-        closed.wait(delay if at_most is None else min(delay, at_most))
-
-
-def remaining_seconds(deadline: float | None, job_id: str) -> float | None:
-    """Seconds until ``deadline``; raises `RuntimeJobTimeoutError` when it is over."""
-    if deadline is None:
-        return None
-    remaining = deadline - time.monotonic()
-    if remaining <= 0:
-        raise RuntimeJobTimeoutError(f"Timeout while waiting for job {job_id}.")
-    return remaining
-
-
-def wait(event: threading.Event, deadline: float | None, job_id: str) -> None:
-    """Waits for ``event`` in slices, so that Ctrl-C interrupts everywhere; raises as `remaining_seconds`."""
-    while not event.is_set():
-        remaining = remaining_seconds(deadline, job_id)
-        event.wait(0.5 if remaining is None else min(0.5, remaining))

@@ -10,7 +10,9 @@ from typing import Any
 
 from aerlock import codec
 from aerlock._channel import Connection, translated_errors
-from aerlock._watcher import Subscription, Watcher, is_terminal, wait
+from aerlock._subscription import Subscription, is_terminal
+from aerlock._threads import wait
+from aerlock._watcher import Watcher
 from aerlock.exceptions import (
     AerlockError,
     RuntimeInvalidStateError,

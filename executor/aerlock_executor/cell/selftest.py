@@ -14,6 +14,7 @@ _SCRATCH_BYTES = 1 << 20
 def main() -> int:
     """Prints one line for the first step that failed; returns 0 where all worked."""
     uid, gid = os.getuid(), os.getgid()  # Unmapped once the namespace is new.
+    filters.job_filter()  # Its table is read before the private mounts may hide it.
     steps: tuple[tuple[str, Callable[[], None]], ...] = (
         ("nested namespaces", lambda: linux.unshare(isolate.NAMESPACES)),
         ("uid map", lambda: isolate.map_ids(uid, gid)),

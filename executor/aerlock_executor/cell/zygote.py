@@ -21,12 +21,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stevedore import ExtensionManager
+
 from aerlock.program.backends import BACKENDS, get_backend
 from aerlock_executor.cell import filters, isolate, linux, runner, sample
 from aerlock_executor.cell.zygote_options import ZygoteOptions
 
 _MAX_MESSAGE_BYTES = 4096
 _JOB_FDS = 4
+_PLUGIN_GROUP = "qiskit.transpiler.init"
 
 
 @dataclass
@@ -191,6 +194,8 @@ def main() -> None:
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     _import_what_a_sample_loads()
     _prepare_backends(options.limits.memory_bytes)
+    ExtensionManager(_PLUGIN_GROUP)  # Scans the environment's entry points, which each cell did else.
+    filters.job_filter()  # Assembled once; a cell only installs it.
     gc.collect()
     gc.freeze()
     _check_one_thread()

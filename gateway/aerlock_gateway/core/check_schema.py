@@ -101,17 +101,15 @@ def _compile(schema: dict[str, Any]) -> jsonschema_rs.Validator:
             mask="it",
         )
     except jsonschema_rs.ValidationError as error:
-        raise ValueError(
-            f"is not a valid JSON Schema at {_pointer(error.instance_path)}: {error.message}"
-        ) from None
-    except jsonschema_rs.ReferencingError as error:
-        raise ValueError(f"has a $ref that leads nowhere: {error}") from None
+        if error.kind.name == "$ref":
+            raise ValueError(f"follows only references within itself: {error.message}") from None
+        place = _pointer(error.instance_path)
+        raise ValueError(f"is not a valid JSON Schema{place and ' at '}{place}: {error.message}") from None
 
 
 def _refuse(uri: str, /) -> NoReturn:
-    raise ValueError(
-        f"$ref to {uri[:_LONGEST_PATH]} is refused: only references within the schema are followed"
-    )
+    """Fetches nothing: by default the library reads files and asks the network."""
+    raise ValueError("refused")
 
 
 def _check_parameters(
@@ -161,10 +159,13 @@ def _properties(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _explain(errors: Iterable[jsonschema_rs.ValidationError]) -> Iterable[Violation]:
     for error in itertools.islice(errors, _MOST_VIOLATIONS):
-        path = error.instance_path
-        if error.kind.name == "required" and not path:
-            # Names the input that is missing rather than the whole.
-            yield _pointer([error.kind.as_dict()["property"]]), "is required"
+        path, kind = error.instance_path, error.kind
+        # Name the inputs that are missing or too many rather than the whole.
+        if kind.name == "required" and not path:
+            yield _pointer([kind.as_dict()["property"]]), "is required"
+        elif kind.name == "additionalProperties" and not path:
+            for name in kind.as_dict()["unexpected"][:_MOST_VIOLATIONS]:
+                yield _pointer([name]), "is not an input of this program"
         else:
             yield _pointer(path), _shorten(error.message)
 

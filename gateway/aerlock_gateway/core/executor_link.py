@@ -7,7 +7,7 @@ taken up again after the last offset that is committed.
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -56,13 +56,21 @@ class ExecutorLink:
     """One executor, dialled on its unix socket; one coroutine follows each of its tasks."""
 
     def __init__(
-        self, socket: Path, database: Database, joblog: JobLog, scheduler: Scheduler, lease_seconds: float
+        self,
+        socket: Path,
+        database: Database,
+        joblog: JobLog,
+        scheduler: Scheduler,
+        lease_seconds: float,
+        on_connection: Callable[[bool], Coroutine[Any, Any, None]],
     ) -> None:
+        """``on_connection`` is awaited with whether jobs can run, whenever that changes."""
         self.info: executor_pb2.GetExecutorInfoResponse | None = None
         self._database = database
         self._joblog = joblog
         self._scheduler = scheduler
         self._lease_seconds = lease_seconds
+        self._on_connection = on_connection
         self._channel = grpc.aio.insecure_channel(f"unix:{socket}", options=_RECONNECT)
         self._stub = executor_pb2_grpc.ExecutorServiceStub(self._channel)
         self._following: dict[str, asyncio.Task[None]] = {}
@@ -124,8 +132,10 @@ class ExecutorLink:
             self.info = info
             self._scheduler.placement = Placement(info.slots, info.isolation_tier)
             await self._joblog.start_queued()
+            await self._on_connection(True)
             await self._until_disconnected()
             self._scheduler.placement = NOWHERE
+            await self._on_connection(False)
             logger.warning("lost the executor; trying to connect again")
 
     async def _until_disconnected(self) -> None:
@@ -160,6 +170,11 @@ class ExecutorLink:
             except grpc.aio.AioRpcError as error:
                 if head.state in TERMINAL or await self._give_up(head, error):
                     return
+            except sqlite3.Error as error:
+                # The disk may be full. The events stay in the spool meanwhile.
+                logger.error("job %s cannot be recorded, trying again: %s", head.job_id, error)
+                await asyncio.sleep(_LONGEST_WAIT)
+                continue
             if head.state in TERMINAL:
                 return
             if lease.is_over():

@@ -31,8 +31,11 @@ async def resolve_inputs(
     violations = _unknown(resolved, signature)
     if schema:
         violations += await _apply_schema(checker, schema, resolved)
-    violations += _missing(resolved, signature, violations)
+    violations += _missing(resolved, signature)
     if violations:
+        # The first sentence about each field: main and schema may find the same.
+        first = {violation.field: violation for violation in reversed(violations)}
+        violations = [violation for violation in violations if violation is first[violation.field]]
         raise InvalidArgumentError.of(violations[:_MOST_VIOLATIONS])
     return resolved
 
@@ -49,14 +52,9 @@ def _unknown(inputs: MapValue, signature: Mapping[str, Any]) -> list[Violation]:
     ]
 
 
-def _missing(inputs: MapValue, signature: Mapping[str, Any], reported: list[Violation]) -> list[Violation]:
+def _missing(inputs: MapValue, signature: Mapping[str, Any]) -> list[Violation]:
     have = {entry.key for entry in inputs.entries}
-    told = {violation.field for violation in reported}
-    return [
-        Violation(_field(name), "is required")
-        for name in signature["required"]
-        if name not in have and _field(name) not in told
-    ]
+    return [Violation(_field(name), "is required") for name in signature["required"] if name not in have]
 
 
 async def _apply_schema(checker: Checker, schema: str, inputs: MapValue) -> list[Violation]:

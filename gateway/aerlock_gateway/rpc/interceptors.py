@@ -24,6 +24,7 @@ _DOMAIN: Final = "aerlock"
 # Details and message travel in trailers, of which clients take 8 KiB.
 _LONGEST_MESSAGE: Final = 1024
 _LARGEST_VIOLATIONS: Final = 3 * 1024
+_OUR_SERVICES: Final = "/aerlock."
 _BEARER: Final = "bearer "
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -42,9 +43,10 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     ) -> Any:
         """Wraps the method; see grpc.aio."""
         handler = await continuation(handler_call_details)
-        return handler and _wrap(
-            handler, handler_call_details.method, _unary_with_errors, _stream_with_errors
-        )
+        # Health and reflection speak for themselves, and health's Watch is no generator.
+        if handler is None or not handler_call_details.method.startswith(_OUR_SERVICES):
+            return handler
+        return _wrap(handler, handler_call_details.method, _unary_with_errors, _stream_with_errors)
 
 
 class AuthenticationInterceptor(grpc.aio.ServerInterceptor):

@@ -55,7 +55,8 @@ class Database:
         """
         write = _Write(work, then, self._loop.create_future())
         self._writes.put(write)
-        return await write.future
+        result: T = await write.future
+        return result
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Runs ``work`` on one consistent snapshot of what is committed."""

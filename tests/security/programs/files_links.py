@@ -4,7 +4,9 @@ import os
 
 def main(backend, user_messenger, **kwargs):
     done = []
-    for number, target in enumerate(("/etc/shadow", "/proc/1/root/etc/passwd", "../../../../etc/passwd", "/proc/1/mem")):
+    for number, target in enumerate(
+        ("/etc/shadow", "/proc/1/root/etc/passwd", "../../../../etc/passwd", "/proc/1/mem")
+    ):
         path = f"/tmp/link{number}"
         os.symlink(target, path)
         try:

@@ -8,10 +8,13 @@ import sys
 def main(backend, user_messenger, **kwargs):
     done = []
     folders = {"/", "/usr/lib", "/dev", "/proc/self", "/stage", "/etc", *filter(os.path.isdir, sys.path)}
+    folders = {folder for folder in folders if not folder.startswith("/tmp/")}
     folders |= {os.path.dirname(module.__file__) for module in list(sys.modules.values())[:50]
                 if getattr(module, "__file__", None) and os.path.isabs(module.__file__)}  # fmt: skip
     for folder in folders:
-        attempt(done, f"create in {folder}", lambda folder=folder: open(os.path.join(folder, "x"), "w").close())
+        attempt(
+            done, f"create in {folder}", lambda folder=folder: open(os.path.join(folder, "x"), "w").close()
+        )
         attempt(done, f"chmod {folder}", lambda folder=folder: os.chmod(folder, 0o777))
     attempt(done, "overwrite os.py", lambda: open(os.__file__, "r+b").close())
     attempt(done, "device", lambda: os.mknod("/tmp/device", 0o666 | stat.S_IFBLK, os.makedev(8, 0)))

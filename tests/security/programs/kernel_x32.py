@@ -1,4 +1,4 @@
-# Makes a syscall through the x32 table. Expected: crashed by SIGSYS (on x86_64; elsewhere the number is unknown).
+# Makes a syscall through the x32 table. Expected: crashed by SIGSYS.
 import ctypes
 
 

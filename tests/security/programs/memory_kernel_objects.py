@@ -1,4 +1,4 @@
-# Takes memory that no mapping shows: memfd, SysV, POSIX queues, attributes, huge pipes. Expected: an empty list.
+# Takes memory that no mapping shows: memfd, SysV, queues, attributes, pipes. Expected: an empty list.
 import ctypes
 import fcntl
 import os

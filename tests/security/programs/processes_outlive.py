@@ -1,4 +1,4 @@
-# Clears its death signal, ignores every signal, leaves a thread behind and goes. Expected: completed, nothing left.
+# Ignores every signal, leaves a thread behind and goes. Expected: completed, nothing left.
 import ctypes
 import signal
 import threading

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,13 +66,13 @@ def up(
 @app.command(context_settings=PASS_THROUGH)
 def gateway(context: typer.Context, data_dir: DataDir = None, runtime_dir: RuntimeDir = None) -> None:
     """Start the gateway alone; further flags are its settings (--help lists them)."""
-    _exec_server(gateway_command, context.args, data_dir, runtime_dir)
+    _exec_server("aerlock_gateway", gateway_command, context.args, data_dir, runtime_dir)
 
 
 @app.command(context_settings=PASS_THROUGH)
 def executor(context: typer.Context, data_dir: DataDir = None, runtime_dir: RuntimeDir = None) -> None:
     """Start an executor alone; further flags are its settings (--help lists them)."""
-    _exec_server(executor_command, context.args, data_dir, runtime_dir)
+    _exec_server("aerlock_executor", executor_command, context.args, data_dir, runtime_dir)
 
 
 @app.command()
@@ -114,16 +115,18 @@ def version() -> None:
 
 
 def _exec_server(
+    module: str,
     command: Callable[[Layout, Sequence[str]], list[str]],
     settings: list[str],
     data_dir: Path | None,
     runtime_dir: Path | None,
 ) -> None:
-    """Replaces this process by a server."""
+    """Replaces this process by a server, or by its help."""
+    if "--help" in settings:
+        os.execv(sys.executable, [sys.executable, "-m", module, "serve", "--help"])  # noqa: S606
     with _failures():
         layout = Layout.choose(data_dir, runtime_dir)
-        if "--help" not in settings:
-            layout.make()
+        layout.make()
     arguments = command(layout, settings)
     os.execv(arguments[0], arguments)  # noqa: S606
 

@@ -9,6 +9,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import grpc
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+
 from aerlock.cli.commands import bootstrap_command, executor_command, gateway_command
 from aerlock.cli.layout import Layout
 from aerlock.credentials import Credentials, credentials_path, load_credentials, save_credentials
@@ -86,6 +90,7 @@ async def run_until_signal(layout: Layout, listen: str) -> int:
         async with contextlib.AsyncExitStack() as stack:
             # The gateway is stopped last: it takes in how the executor's jobs ended.
             gateway, executor = await _start_both(layout, listen, stack)
+            await _until_jobs_can_run(layout)
             _announce(layout, token)
             stopped = asyncio.ensure_future(stop.wait())
             await asyncio.wait([stopped, gateway.ended, executor.ended], return_when=asyncio.FIRST_COMPLETED)
@@ -133,6 +138,22 @@ async def _bootstrap(layout: Layout) -> str:
     if process.returncode != 0:
         raise UpError("the gateway's database cannot be used; the reason is above")
     return output.decode().strip()
+
+
+async def _until_jobs_can_run(layout: Layout) -> None:
+    """Waits until the gateway has found the executor.
+
+    Raises:
+        UpError: it has not within the time to start.
+    """
+    request = HealthCheckRequest(service="aerlock.v1.JobService")
+    async with grpc.aio.insecure_channel(f"unix:{layout.gateway_socket}") as channel:
+        try:
+            async for response in HealthStub(channel).Watch(request, timeout=START_SECONDS):
+                if response.status == HealthCheckResponse.SERVING:
+                    return
+        except grpc.aio.AioRpcError as error:
+            raise UpError(f"the gateway does not reach the executor: {error.details()}") from error
 
 
 def _announce(layout: Layout, token: str) -> None:

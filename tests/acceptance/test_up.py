@@ -1,0 +1,215 @@
+"""``aerlock up`` and the other commands, as a person meets them."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from aerlock import RuntimeService
+from aerlock.exceptions import AerlockError
+from aerlock.local_runtime import LocalRuntime
+
+WAIT_AND_RETURN = """
+import time
+
+def main(backend, user_messenger, seconds=600):
+    user_messenger.publish("running")
+    time.sleep(seconds)
+    return "slept"
+"""
+METADATA = {"name": "sleeper", "description": "Sleeps.", "max_execution_time": 600}
+
+
+@pytest.fixture
+def runtime(make_stack):
+    return make_stack()
+
+
+def processes_of(runtime: LocalRuntime) -> list[psutil.Process]:
+    return [psutil.Process(runtime.pid), *psutil.Process(runtime.pid).children(recursive=True)]
+
+
+def aerlock(*arguments, **options):
+    command = [sys.executable, "-m", "aerlock.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)
+
+
+def connect(runtime: LocalRuntime) -> RuntimeService:
+    return RuntimeService(address=runtime.address, token=runtime.token)
+
+
+def test_up_says_in_three_lines_how_to_connect(runtime):
+    lines = runtime.announcement.splitlines()
+    assert len(lines) == 3
+    assert runtime.address in lines[0]
+    assert runtime.tcp_address in lines[0]
+    assert str(runtime.credentials_file) in lines[1]
+    assert "RuntimeService()" in lines[2]
+
+
+def test_credentials_are_for_their_owner_alone_and_enough_for_a_client(runtime):
+    assert stat.S_IMODE(runtime.credentials_file.stat().st_mode) == 0o600
+    script = "from aerlock import RuntimeService; print([p.program_id for p in RuntimeService().programs()])"
+    result = subprocess.run(
+        [sys.executable, "-c", script], env=runtime.environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert result.stdout == "['hello-world']\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_stops_everything_cleanly(runtime, number):
+    processes = processes_of(runtime)
+    assert len(processes) > 3
+    assert runtime.stop(number) == 0
+    # bubblewrap's inner process may be a zombie for a moment, until process 1 of the machine takes it.
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    assert not alive
+    assert "Traceback" not in runtime.stderr
+    assert not list((runtime.data_dir / "run").rglob("*.sock"))
+
+
+def test_killed_up_takes_its_servers_along(runtime):
+    processes = processes_of(runtime)
+    runtime.stop(signal.SIGKILL)
+    _, alive = psutil.wait_procs(processes, timeout=30)
+    assert not alive
+
+
+def test_started_again_it_has_all_it_had(runtime):
+    with connect(runtime) as service:
+        program_id = service.upload_program(WAIT_AND_RETURN, metadata=METADATA)
+        job = service.run(program_id=program_id, options={"backend_name": "aer_simulator"}, inputs={"seconds": 0})
+        assert job.result(timeout=60) == "slept"
+    token = runtime.token
+    assert runtime.stop() == 0
+    runtime.start()
+    assert runtime.token == token
+    with connect(runtime) as service:
+        assert service.program(program_id).name == "sleeper"
+        again = service.job(job.job_id())
+        assert again.result(timeout=60) == "slept"
+        assert again.interim_results() == ["running"]
+
+
+def test_stop_ends_running_jobs_truthfully_and_keeps_queued_ones(make_stack):
+    runtime = make_stack(AERLOCK_EXECUTOR_SLOTS="1")
+    with connect(runtime) as service:
+        program_id = service.upload_program(WAIT_AND_RETURN, metadata=METADATA)
+        options = {"backend_name": "aer_simulator"}
+        running = service.run(program_id=program_id, options=options)
+        queued = service.run(program_id=program_id, options=options, inputs={"seconds": 0})
+        first = []
+        running.stream_results(lambda job_id, interim: first.append(interim))
+        while not first:
+            running.interim_results()
+        assert queued.status().name == "QUEUED"
+    assert runtime.stop() == 0
+    runtime.start()
+    with connect(runtime) as service:
+        assert service.job(queued.job_id()).result(timeout=60) == "slept"
+        lost = service.job(running.job_id())
+        with pytest.raises(AerlockError, match="executor"):
+            lost.result(timeout=60)
+        assert lost.interim_results() == ["running"]
+
+
+def test_lost_credentials_are_made_anew(runtime):
+    runtime.stop()
+    runtime.credentials_file.unlink()
+    runtime.start()
+    with connect(runtime) as service:
+        assert [program.program_id for program in service.programs()] == ["hello-world"]
+
+
+def test_second_up_on_the_same_data_is_refused(runtime):
+    result = aerlock("up", "--data-dir", str(runtime.data_dir), "--listen", "127.0.0.1:0")
+    assert result.returncode == 1
+    assert "another aerlock up runs on" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_port_in_use_is_one_sentence_and_leaves_nothing(tmp_path, unprivileged_folder):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        credentials = unprivileged_folder / "credentials.json"
+        result = aerlock(
+            *("up", "--data-dir", str(unprivileged_folder / "data"), "--listen", address),
+            env={**os.environ, "AERLOCK_CREDENTIALS": str(credentials)},
+        )
+    assert result.returncode == 1
+    assert f"cannot listen on {address}" in result.stderr
+    assert "--listen" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not credentials.exists()
+    assert not [p for p in psutil.process_iter(["cmdline"]) if str(unprivileged_folder) in " ".join(p.info["cmdline"] or [])]
+
+
+def test_address_beyond_this_machine_is_refused(unprivileged_folder):
+    result = aerlock("up", "--data-dir", str(unprivileged_folder / "data"), "--listen", "0.0.0.0:0")
+    assert result.returncode == 1
+    assert "loopback" in result.stderr
+
+
+def test_token_command_prints_a_token_that_works(runtime):
+    result = aerlock("token", "--data-dir", str(runtime.data_dir))
+    assert result.returncode == 0, result.stderr
+    with RuntimeService(address=runtime.address, token=result.stdout.strip()) as service:
+        assert service.programs()
+    assert result.stdout.strip() != runtime.token
+
+
+def test_doctor_shows_each_check_and_the_tier():
+    result = aerlock("doctor")
+    assert result.returncode == 0, result.stdout
+    assert "tier: full" in result.stdout
+    assert "FAIL" not in result.stdout
+
+
+@pytest.mark.parametrize("server", ["gateway", "executor"])
+def test_help_of_a_server_lists_its_settings(server):
+    result = aerlock(server, "--help")
+    assert result.returncode == 0
+    assert f"usage: aerlock {server}" in result.stdout
+    assert "--max-execution-time" in result.stdout
+
+
+def test_servers_started_alone_find_each_other(unprivileged_folder):
+    data_dir = unprivileged_folder / "data"
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    command = [sys.executable, "-m", "aerlock.cli"]
+    with (
+        subprocess.Popen([*command, "executor", "--data-dir", str(data_dir), "--slots", "1"], **options) as executor,
+        subprocess.Popen([*command, "gateway", "--data-dir", str(data_dir), "--listen", "127.0.0.1:0"], **options) as gateway,
+    ):
+        try:
+            assert executor.stdout.readline() == b"ready\n"
+            assert gateway.stdout.readline() == b"ready\n"
+            token = aerlock("token", "--data-dir", str(data_dir)).stdout.strip()
+            with RuntimeService(address=f"unix:{data_dir}/run/gateway/gateway.sock", token=token) as service:
+                job = service.run(
+                    program_id="hello-world", options={"backend_name": "aer_simulator"}, inputs={"iterations": 1}
+                )
+                assert job.result(timeout=60) == "All done!"
+        finally:
+            for process in (executor, gateway):
+                process.terminate()
+    assert (executor.returncode, gateway.returncode) == (0, 0)
+
+
+def test_tokens_are_in_no_log(runtime):
+    with connect(runtime) as service:
+        service.programs()
+    with pytest.raises(AerlockError):
+        RuntimeService(address=runtime.address, token="aerlock-wrong").programs()
+    runtime.stop()
+    assert runtime.token not in runtime.stderr
+    assert "aerlock-wrong" not in runtime.stderr
+    database = b"".join(path.read_bytes() for path in (runtime.data_dir / "gateway").glob("gateway.db*"))
+    assert runtime.token.encode() not in database
+    assert json.loads(runtime.credentials_file.read_text())["token"] == runtime.token

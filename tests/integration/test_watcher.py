@@ -1,0 +1,219 @@
+"""The client's one stream of events, while the connection below it breaks."""
+
+import contextlib
+import logging
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from aerlock import AerlockError, RuntimeJobTimeoutError, RuntimeService
+
+OPTIONS = {"backend_name": "aer_simulator"}
+PATIENCE_SECONDS = 60
+
+STEADY = """
+import time
+
+def main(backend, user_messenger, count):
+    for number in range(count):
+        user_messenger.publish(number)
+        time.sleep(0.005)
+    return count
+"""
+
+
+class Proxy:
+    """A TCP proxy in front of the server whose connections a test can cut."""
+
+    def __init__(self, target: str) -> None:
+        host, _, port = target.rpartition(":")
+        self._target = (host, int(port))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.refusing = False
+        self.connections = 0
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Breaks every connection, in the middle of whatever it carries."""
+        with self._lock:
+            for end in self._open:
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._listener.close()
+        self.cut()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                if self.refusing:
+                    client.close()
+                    continue
+                server = socket.create_connection(self._target)
+                with self._lock:
+                    self.connections += 1
+                    self._open |= {client, server}
+                for source, sink in ((client, server), (server, client)):
+                    threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            with self._lock:
+                self._open.discard(end)
+        source.close()
+
+
+@pytest.fixture
+def proxy(stack):
+    proxy = Proxy(stack.tcp_address)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def service(proxy, stack):
+    with RuntimeService(address=proxy.address, token=stack.token) as service:
+        yield service
+
+
+@pytest.fixture
+def steady(service) -> str:
+    metadata = {"name": "steady", "description": "Publishes numbers.", "max_execution_time": 60}
+    return service.upload_program(STEADY, metadata)
+
+
+def threads_named(name: str) -> int:
+    return sum(thread.name == name for thread in threading.enumerate())
+
+
+def wait_until(condition) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_stream_that_is_cut_again_and_again_delivers_each_result_once(service, proxy, steady):
+    results = [[], []]
+    jobs = [service.run(steady, OPTIONS, {"count": 300}, lambda _, n, to=to: to.append(n)) for to in results]
+    for cut in range(8):
+        wait_until(lambda cut=cut: len(results[0]) >= 30 * (cut + 1))
+        proxy.cut()
+    assert [job.result(PATIENCE_SECONDS) for job in jobs] == [300, 300]
+    assert results == [list(range(300))] * 2
+    assert proxy.connections > 8
+
+
+def test_result_outlives_an_outage(service, proxy, steady):
+    job = service.run(steady, OPTIONS, {"count": 20})
+    answer = []
+    waiting = threading.Thread(target=lambda: answer.append(job.result(PATIENCE_SECONDS)))
+    waiting.start()
+    proxy.refusing = True
+    proxy.cut()
+    waiting.join(1.0)
+    assert waiting.is_alive()
+    proxy.refusing = False
+    waiting.join(PATIENCE_SECONDS)
+    assert answer == [20]
+
+
+def test_wait_ends_on_time_while_the_server_is_gone(service, proxy, steady):
+    job = service.run(steady, OPTIONS, {"count": 1})
+    proxy.refusing = True
+    proxy.cut()
+    start = time.monotonic()
+    with pytest.raises(RuntimeJobTimeoutError):
+        job.result(timeout=0.5)
+    assert time.monotonic() - start < 5
+
+
+def test_one_thread_follows_all_jobs_and_ends_with_the_last(service, steady):
+    jobs = [service.run(steady, OPTIONS, {"count": 30}, lambda *_: None) for _ in range(4)]
+    assert threads_named("aerlock-watch") == 1
+    assert threads_named("aerlock-callbacks") == 1
+    for job in jobs:
+        job.result(PATIENCE_SECONDS)
+    wait_until(lambda: threads_named("aerlock-watch") == 0)
+
+
+def test_closed_service_wakes_who_waits(proxy, stack, steady):
+    service = RuntimeService(address=proxy.address, token=stack.token)
+    job = service.run(steady, OPTIONS, {"count": 2_000})
+    errors = []
+
+    def wait() -> None:
+        try:
+            job.result(PATIENCE_SECONDS)
+        except AerlockError as error:
+            errors.append(str(error))
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    wait_until(lambda: threads_named("aerlock-watch") == 1)
+    service.close()
+    waiting.join(10)
+    assert errors == ["the service was closed"]
+    with RuntimeService(address=proxy.address, token=stack.token) as other:
+        other.job(job.job_id()).cancel()
+
+
+def test_slow_callback_loses_nothing_and_holds_up_no_result(service, steady, caplog):
+    entered, release = threading.Event(), threading.Event()
+    slow_results = []
+
+    def slow(job_id: str, number: int) -> None:
+        entered.set()
+        release.wait(PATIENCE_SECONDS)
+        slow_results.append(number)
+
+    slow_job = service.run(steady, OPTIONS, {"count": 20}, slow)
+    assert entered.wait(PATIENCE_SECONDS)
+    assert service.run(steady, OPTIONS, {"count": 2}).result(PATIENCE_SECONDS) == 2
+    with caplog.at_level(logging.WARNING, "aerlock"), pytest.raises(RuntimeJobTimeoutError):
+        slow_job.result(timeout=0.2)
+    release.set()
+    assert slow_job.result(PATIENCE_SECONDS) == 20
+    assert slow_results == list(range(20))
+    assert not caplog.records
+
+
+INTERRUPTED = """
+import sys
+from aerlock import RuntimeService
+
+with RuntimeService(sys.argv[1], sys.argv[2]) as service:
+    job = service.job(sys.argv[3])
+    print("waiting", flush=True)
+    try:
+        job.result()
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+def test_interrupt_ends_a_wait_at_once(service, stack, steady):
+    job = service.run(steady, OPTIONS, {"count": 10_000})
+    arguments = [sys.executable, "-c", INTERRUPTED, stack.address, stack.token, job.job_id()]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "waiting\n"
+        # Past the print the process may still be on its way into result(), where an interrupt counts as well.
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=10)[0] == "interrupted\n"
+        assert process.returncode == 0
+    job.cancel()

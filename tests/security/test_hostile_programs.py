@@ -1,0 +1,168 @@
+"""Every hostile program, run as a real job, and what is left after it."""
+
+import platform
+import time
+from pathlib import Path
+
+import grpc
+import psutil
+import pytest
+from security.expectations import ANY, EXPECTATIONS, Expectation
+
+from aerlock import RuntimeService
+from aerlock.codec import from_value
+from aerlock.local_runtime import LocalRuntime, running_locally
+from aerlock.v1.jobs_pb2 import FailureReason, JobEvent, JobState, WatchJobRequest
+from aerlock.v1.jobs_pb2_grpc import JobServiceStub
+
+PROGRAMS = Path(__file__).with_name("programs")
+CANARY = """
+from qiskit import QuantumCircuit, transpile
+
+def main(backend, user_messenger):
+    circuit = QuantumCircuit(3)
+    circuit.h(0)
+    circuit.cx([0, 1], [1, 2])
+    circuit.measure_all()
+    counts = backend.run(transpile(circuit, backend), shots=200, seed_simulator=7).result().get_counts()
+    user_messenger.publish(sorted(counts))
+    return sum(counts.values())
+"""
+CANARY_RESULT = (["000", "111"], 200)
+MEBIBYTE = 1 << 20
+
+
+class Arena:
+    """A runtime with small limits, and a way to run a program on it and to see what is left."""
+
+    def __init__(self, runtime: LocalRuntime, service, channel) -> None:
+        self.runtime = runtime
+        self.stub = JobServiceStub(channel)
+        self.service = service
+        self.canary_id = self.upload("canary", CANARY)
+        self.run_canary()
+
+    def upload(self, name: str, source: str, seconds: float = 60.0) -> str:
+        metadata = {
+            "name": name.replace("_", "-"),
+            "description": "A test.",
+            "max_execution_time": max(1, int(seconds)),
+        }
+        return self.service.upload_program(source, metadata=metadata)
+
+    def start(self, program_id: str):
+        return self.service.run(program_id=program_id, options={"backend_name": "aer_simulator"})
+
+    def run_canary(self) -> None:
+        self.check_canary(self.start(self.canary_id))
+
+    def events(self, job_id: str) -> list[JobEvent]:
+        """The whole log of a job, as a client in any language gets it."""
+        request = WatchJobRequest(job_id=job_id)
+        metadata = (("authorization", f"Bearer {self.runtime.token}"),)
+        responses = self.stub.WatchJob(request, metadata=metadata, timeout=90)
+        return [event for response in responses for event in response.events]
+
+    @staticmethod
+    def check_canary(job) -> None:
+        assert job.result(timeout=60) == CANARY_RESULT[1]
+        assert job.interim_results() == [CANARY_RESULT[0]]
+
+    def processes(self) -> dict[int, str]:
+        """All processes below ``aerlock up`` that stay: the servers, bubblewrap, the zygote and its warm cells."""
+        found = {p.pid: p for p in psutil.Process(self.runtime.pid).children(recursive=True)}
+        return {
+            pid: " ".join(p.cmdline()[:4]) for pid, p in found.items() if p.status() != psutil.STATUS_ZOMBIE
+        }
+
+    def lasting_processes(self) -> set[int]:
+        """The servers, bubblewrap and the zygote: everything but cells, which are the zygote's descendants."""
+        processes = self.processes()
+        zygote = next(pid for pid in processes if is_zygote(pid, processes))
+        cells = {child.pid for child in psutil.Process(zygote).children(recursive=True)}
+        return processes.keys() - cells
+
+    def settle(self, count: int) -> None:
+        """Waits until as many processes are left as there were."""
+        deadline = time.monotonic() + 20
+        while len(self.processes()) != count and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert len(self.processes()) == count, self.processes()
+
+
+def is_zygote(pid: int, processes: dict[int, str]) -> bool:
+    """Whether this is the Python directly below bubblewrap."""
+    parent = psutil.Process(pid).parent()
+    return parent is not None and "bwrap" in processes.get(parent.pid, "") and "bwrap" not in processes[pid]
+
+
+def mounts() -> int:
+    return len(Path("/proc/self/mounts").read_text().splitlines())
+
+
+@pytest.fixture(scope="module")
+def arena():
+    settings = {
+        "AERLOCK_EXECUTOR_SLOTS": "3",
+        "AERLOCK_EXECUTOR_WARM_CELLS": "1",
+        "AERLOCK_EXECUTOR_MEMORY_BYTES": str(512 * MEBIBYTE),
+        "AERLOCK_EXECUTOR_SCRATCH_BYTES": str(32 * MEBIBYTE),
+        "AERLOCK_EXECUTOR_OUTPUT_BYTES": str(16 * MEBIBYTE),
+        "AERLOCK_EXECUTOR_LOG_BYTES": str(MEBIBYTE),
+    }
+    with (
+        running_locally(settings) as runtime,
+        RuntimeService(address=runtime.address, token=runtime.token) as service,
+        grpc.insecure_channel(runtime.address) as channel,
+    ):
+        yield Arena(runtime, service, channel)
+
+
+def applicable() -> list[str]:
+    """The programs that attack this kind of machine."""
+    return [name for name, expected in EXPECTATIONS.items() if expected.machine in ("", platform.machine())]
+
+
+def test_every_program_has_an_expectation_and_the_other_way_round():
+    assert {path.stem for path in PROGRAMS.glob("*.py")} == set(EXPECTATIONS)
+
+
+@pytest.mark.parametrize("name", applicable())
+def test_hostile_program_is_contained(arena, name):
+    expected = EXPECTATIONS[name]
+    program_id = arena.upload(name, (PROGRAMS / f"{name}.py").read_text(), expected.seconds)
+    arena.settle(len(arena.processes()))
+    lasting, count, mounted = arena.lasting_processes(), len(arena.processes()), mounts()
+
+    for _ in range(expected.runs):
+        beside = arena.start(arena.canary_id)
+        job = arena.start(program_id)
+        check_outcome(arena.events(job.job_id()), expected)
+        arena.check_canary(beside)
+    arena.run_canary()
+
+    arena.settle(count)
+    assert arena.lasting_processes() == lasting
+    assert mounts() == mounted
+
+
+def check_outcome(events: list[JobEvent], expected: Expectation) -> None:
+    """The state and reason are as expected, and the log is dense and ends with its one terminal event."""
+    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+    changes = [event.state_change for event in events if event.HasField("state_change")]
+    assert [change.state for change in changes[:-1]] == [
+        JobState.JOB_STATE_QUEUED,
+        JobState.JOB_STATE_RUNNING,
+    ]
+    assert events[-1].state_change == changes[-1]
+    failure = changes[-1].failure
+    assert JobState.Name(changes[-1].state) == f"JOB_STATE_{expected.state}", failure
+    reason = FailureReason.Name(failure.reason).removeprefix("FAILURE_REASON_")
+    if expected.reasons:
+        assert reason in expected.reasons, failure
+    if expected.signal is not None:
+        assert failure.signal == expected.signal
+    assert expected.message in failure.message
+    if expected.state == "COMPLETED" and expected.result is not ANY:
+        (final,) = [event.final_result for event in events if event.HasField("final_result")]
+        assert from_value(final) == expected.result
