@@ -28,7 +28,9 @@ class Stopwatch:
 def run_program(service: RuntimeService, stopwatch: Stopwatch) -> None:
     """Uploads the example, runs it with 3 iterations and prints what arrives."""
     with stopwatch.time("upload"):
-        program_id = service.upload_program(str(EXAMPLE / "program.py"), metadata=str(EXAMPLE / "metadata.json"))
+        program_id = service.upload_program(
+            str(EXAMPLE / "program.py"), metadata=str(EXAMPLE / "metadata.json")
+        )
     print(f"\nUploaded {program_id}")
     start = time.perf_counter()
 

@@ -23,12 +23,7 @@ from dockerfile_parse import DockerfileParser
 
 PROJECT = Path(__file__).resolve().parent.parent
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-NETWORK_SETTINGS = (
-    "/etc/resolv.conf",
-    "/etc/pip.conf",
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/usr/local/share/ca-certificates",
-)
+CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/usr/local/share/ca-certificates")
 NO_STEP = ("COMMENT", "VOLUME", "CMD")
 # Mounts and processes go with their namespaces, however a step ends.
 NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
@@ -50,11 +45,7 @@ class Image:
         self.user = "root"
 
     def execute(self, instruction: str, value: str, environment: Mapping[str, str]) -> None:
-        """Executes one instruction; ``environment`` are the variables that it sets.
-
-        Raises:
-            StepError: it failed, or it is none that this script knows.
-        """
+        """Executes one instruction; ``environment`` are the variables that it sets. Raises StepError."""
         match instruction:
             case "FROM":
                 make_root(self.root, value)
@@ -73,11 +64,7 @@ class Image:
                 raise StepError("this script does not know the instruction: teach it")
 
     def run(self, command: str, variables: Mapping[str, str], *, network: bool = True) -> None:
-        """Runs a shell command in the image as its user.
-
-        Raises:
-            StepError: it ended with another status than 0.
-        """
+        """Runs a shell command in the image as its user. Raises StepError."""
         # Not chroot, in which the kernel refuses user namespaces. And not bubblewrap's own /proc: as root
         # it covers parts of that, and the kernel then refuses a fresh /proc in the namespaces of a cell.
         sandbox = ["bwrap", "--bind", str(self.root), "/", "--dev", "/dev", "--bind", "/proc", "/proc"]
@@ -86,7 +73,7 @@ class Image:
         if self.user != "root":
             sandbox += [*CONFINED, f"--reuid={self.user}", f"--regid={self.user}"]
         environment = {"HOME": self._home(), **variables, **self.environment}
-        check([*NAMESPACES, *sandbox, "sh", "-c", command], environment)
+        check([*sandbox, "sh", "-c", command], environment)
 
     def _home(self) -> str:
         users = (self.root / "etc/passwd").read_text().splitlines()
@@ -123,11 +110,7 @@ def context_files() -> list[str]:
 
 
 def make_root(root: Path, image: str) -> None:
-    """Installs the Debian release that ``image`` names; its packages come from where this machine's do.
-
-    Raises:
-        StepError: it is no Debian image, or debootstrap failed.
-    """
+    """Installs the Debian release that ``image`` names, with this machine's mirrors. Raises StepError."""
     match = re.fullmatch(r"debian:([a-z]+)(-slim)?", image)
     if match is None:
         raise StepError("this script knows only debian:RELEASE and debian:RELEASE-slim")
@@ -135,8 +118,8 @@ def make_root(root: Path, image: str) -> None:
     lines = output_of(*listing, "Created-By: Packages", "Origin: Debian").splitlines()
     sources = [line for line in lines if line.split()[1].startswith(match[1])]
     mirrors = [line.split()[0] for line in sources if line.split()[1] == match[1]]
-    debootstrap = ("debootstrap", "--variant=minbase", match[1], str(root), *mirrors[:1])
-    check([*NAMESPACES, *debootstrap], os.environ, quiet=True)
+    debootstrap = ["debootstrap", "--variant=minbase", match[1], str(root), *mirrors[:1]]
+    check(debootstrap, os.environ, quiet=True)
     if mirrors:
         (root / "etc/apt/sources.list").write_text("".join(f"deb {line}\n" for line in sources))
     copy_network_settings(root)
@@ -148,7 +131,7 @@ def copy_network_settings(root: Path) -> None:
     kept = [line for line in settings if "::IndexTargets" not in line]
     (root / "etc/apt/apt.conf.d/99host").write_text("".join(kept))
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
-    for source in map(Path, NETWORK_SETTINGS):
+    for source in map(Path, ("/etc/resolv.conf", "/etc/pip.conf", *CERTIFICATES)):
         target = root / source.relative_to("/")
         if source.is_dir():
             shutil.copytree(source, target, dirs_exist_ok=True)
@@ -163,13 +146,11 @@ def output_of(*command: str) -> str:
 
 
 def check(command: list[str], environment: Mapping[str, str], *, quiet: bool = False) -> None:
-    """Runs a command of ``unshare``; ``quiet`` shows what it prints only when it fails.
-
-    Raises:
-        StepError: it ended with another status than 0.
-    """
+    """Runs a command in NAMESPACES, ``quiet`` unless it fails. Raises StepError."""
     output = subprocess.PIPE if quiet else None
-    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, text=True)
+    process = subprocess.Popen(
+        [*NAMESPACES, *command], env=environment, stdin=subprocess.DEVNULL, stdout=output, text=True
+    )
     try:
         text, _ = process.communicate()
     except BaseException:

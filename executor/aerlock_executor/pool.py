@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import deque
+from typing import Any
 
 from aerlock_executor.zygote import Cell, CellLimits, Zygote, ZygoteError
 
@@ -81,5 +82,6 @@ class CellPool:
                 continue
             self._taken.clear()
             taken = asyncio.ensure_future(self._taken.wait())
-            await asyncio.wait([taken, zygote.closed], return_when=asyncio.FIRST_COMPLETED)
+            changes: list[asyncio.Future[Any]] = [taken, zygote.closed]
+            await asyncio.wait(changes, return_when=asyncio.FIRST_COMPLETED)
             taken.cancel()

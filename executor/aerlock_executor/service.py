@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
-from aerlock.program.backends import list_backends
 from qiskit import __version__ as qiskit_version
 from qiskit.qpy import QPY_VERSION
 
+from aerlock.program.backends import list_backends
 from aerlock.v1.backends_pb2 import Backend
 from aerlock_executor.errors import ExecutorError
 from aerlock_executor.settings import ExecutorSettings

@@ -8,7 +8,6 @@ import uuid
 from pathlib import Path
 
 from aerlock.program.backends import BACKENDS
-
 from aerlock.v1.jobs_pb2 import JOB_STATE_FAILED, FailureReason, JobFailure
 from aerlock_executor.errors import InvalidTaskError, NoSlotError, StoppingError, UnknownTaskError
 from aerlock_executor.output import now

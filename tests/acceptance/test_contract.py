@@ -46,7 +46,9 @@ def test_program_is_uploaded_run_and_watched_with_stubs_alone(channel, stack):
         max_execution_time=Duration(seconds=60),
         source=programs_pb2.ProgramSource(files={"program.py": EXAMPLE.read_bytes()}),
     )
-    uploaded = programs.UploadProgram(programs_pb2.UploadProgramRequest(program=program), metadata=metadata).program
+    uploaded = programs.UploadProgram(
+        programs_pb2.UploadProgramRequest(program=program), metadata=metadata
+    ).program
     assert uploaded.program_id.startswith("stub-hello-")
     assert uploaded.revision == 1
 
@@ -109,10 +111,16 @@ def main(backend, user_messenger, circuit):
     )
     programs = programs_pb2_grpc.ProgramServiceStub(channel)
     jobs = jobs_pb2_grpc.JobServiceStub(channel)
-    uploaded = programs.UploadProgram(programs_pb2.UploadProgramRequest(program=program), metadata=metadata).program
+    uploaded = programs.UploadProgram(
+        programs_pb2.UploadProgramRequest(program=program), metadata=metadata
+    ).program
     for circuit in (
-        values_pb2.Circuit(openqasm3='OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; x q[0]; c = measure q;'),
-        values_pb2.Circuit(openqasm2='OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; x q[0]; measure q -> c;'),
+        values_pb2.Circuit(
+            openqasm3='OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; x q[0]; c = measure q;'
+        ),
+        values_pb2.Circuit(
+            openqasm2='OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; x q[0]; measure q -> c;'
+        ),
     ):
         entry = values_pb2.MapEntry(key="circuit", value=values_pb2.Value(circuit_value=circuit))
         job = jobs.RunProgram(
@@ -147,11 +155,15 @@ def test_reflection_describes_the_contract(channel, stack):
 
 def test_server_info_and_backends_name_what_there_is(channel, stack):
     metadata = (("authorization", f"Bearer {stack.token}"),)
-    info = server_pb2_grpc.ServerServiceStub(channel).GetServerInfo(server_pb2.GetServerInfoRequest(), metadata=metadata)
+    info = server_pb2_grpc.ServerServiceStub(channel).GetServerInfo(
+        server_pb2.GetServerInfoRequest(), metadata=metadata
+    )
     assert info.account == "admin"
     assert info.isolation_tier == "full"
     assert info.qpy_version >= 13
     backends = backends_pb2_grpc.BackendServiceStub(channel)
-    names = [b.name for b in backends.ListBackends(backends_pb2.ListBackendsRequest(), metadata=metadata).backends]
+    names = [
+        b.name for b in backends.ListBackends(backends_pb2.ListBackendsRequest(), metadata=metadata).backends
+    ]
     assert "aer_simulator" in names
     assert names == sorted(names)

@@ -29,7 +29,7 @@ def test_readme_session_runs_as_it_stands(stack):
     )
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert [line for line in lines if line.startswith("{'round':")][0].startswith("{'round': 0, 'counts':")
+    assert next(line for line in lines if line.startswith("{'round':")).startswith("{'round': 0, 'counts':")
     assert sum(line.startswith("{'round':") for line in lines) == 3
     assert "entangled" in lines
     assert "JobStatus.DONE" in lines
@@ -43,7 +43,9 @@ def settings_table(settings_class) -> list[str]:
     return rows
 
 
-@pytest.mark.parametrize(("heading", "settings_class"), [("Gateway", GatewaySettings), ("Executor", ExecutorSettings)])
+@pytest.mark.parametrize(
+    ("heading", "settings_class"), [("Gateway", GatewaySettings), ("Executor", ExecutorSettings)]
+)
 def test_every_setting_is_documented_as_it_is(heading, settings_class):
     text = (ROOT / "docs/operations.md").read_text()
     table = "\n".join(settings_table(settings_class))

@@ -57,7 +57,12 @@ def test_credentials_are_for_their_owner_alone_and_enough_for_a_client(runtime):
     assert stat.S_IMODE(runtime.credentials_file.stat().st_mode) == 0o600
     script = "from aerlock import RuntimeService; print([p.program_id for p in RuntimeService().programs()])"
     result = subprocess.run(
-        [sys.executable, "-c", script], env=runtime.environment, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", script],
+        env=runtime.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     assert result.stdout == "['hello-world']\n"
 
@@ -84,7 +89,9 @@ def test_killed_up_takes_its_servers_along(runtime):
 def test_started_again_it_has_all_it_had(runtime):
     with connect(runtime) as service:
         program_id = service.upload_program(WAIT_AND_RETURN, metadata=METADATA)
-        job = service.run(program_id=program_id, options={"backend_name": "aer_simulator"}, inputs={"seconds": 0})
+        job = service.run(
+            program_id=program_id, options={"backend_name": "aer_simulator"}, inputs={"seconds": 0}
+        )
         assert job.result(timeout=60) == "slept"
     token = runtime.token
     assert runtime.stop() == 0
@@ -147,7 +154,11 @@ def test_port_in_use_is_one_sentence_and_leaves_nothing(tmp_path, unprivileged_f
     assert "--listen" in result.stderr
     assert "Traceback" not in result.stderr
     assert not credentials.exists()
-    assert not [p for p in psutil.process_iter(["cmdline"]) if str(unprivileged_folder) in " ".join(p.info["cmdline"] or [])]
+    assert not [
+        p
+        for p in psutil.process_iter(["cmdline"])
+        if str(unprivileged_folder) in " ".join(p.info["cmdline"] or [])
+    ]
 
 
 def test_address_beyond_this_machine_is_refused(unprivileged_folder):
@@ -184,8 +195,12 @@ def test_servers_started_alone_find_each_other(unprivileged_folder):
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     command = [sys.executable, "-m", "aerlock.cli"]
     with (
-        subprocess.Popen([*command, "executor", "--data-dir", str(data_dir), "--slots", "1"], **options) as executor,
-        subprocess.Popen([*command, "gateway", "--data-dir", str(data_dir), "--listen", "127.0.0.1:0"], **options) as gateway,
+        subprocess.Popen(
+            [*command, "executor", "--data-dir", str(data_dir), "--slots", "1"], **options
+        ) as executor,
+        subprocess.Popen(
+            [*command, "gateway", "--data-dir", str(data_dir), "--listen", "127.0.0.1:0"], **options
+        ) as gateway,
     ):
         try:
             assert executor.stdout.readline() == b"ready\n"
@@ -193,7 +208,9 @@ def test_servers_started_alone_find_each_other(unprivileged_folder):
             token = aerlock("token", "--data-dir", str(data_dir)).stdout.strip()
             with RuntimeService(address=f"unix:{data_dir}/run/gateway/gateway.sock", token=token) as service:
                 job = service.run(
-                    program_id="hello-world", options={"backend_name": "aer_simulator"}, inputs={"iterations": 1}
+                    program_id="hello-world",
+                    options={"backend_name": "aer_simulator"},
+                    inputs={"iterations": 1},
                 )
                 assert job.result(timeout=60) == "All done!"
         finally:

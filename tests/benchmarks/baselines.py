@@ -13,7 +13,7 @@ BARE_SERVICE = "bare.Bare"
 
 
 def cold(program: str, inputs: str) -> None:
-    """Runs a program file in this fresh process, printing each interim result: nothing is warm, nothing isolated."""
+    """Runs a program file in this fresh process, printing each interim result: nothing warm or isolated."""
     from qiskit_aer import AerSimulator
 
     class Messenger:
@@ -55,7 +55,7 @@ async def bare_server(socket: str, database: str) -> None:
 
 
 async def bare_cells(count: int, at_once: int) -> None:
-    """Forks, isolates and runs ``count`` trivial programs, and prints how many a second: no gRPC, no log, no spool."""
+    """Runs ``count`` trivial programs in bare cells, without gRPC, log or spool; prints how many a second."""
     from aerlock_executor.v1.cell_pb2 import CellStart
     from aerlock_executor.zygote import CellLimits, Zygote
 

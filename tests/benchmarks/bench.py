@@ -115,7 +115,10 @@ def seconds_cold(source: str, inputs: dict[str, int]) -> float:
 def start_rows(runtime: LocalRuntime, label: str, targets: dict[str, float], rounds: int) -> Iterator[Row]:
     """RunProgram to the first interim event, against a cold process, interleaved."""
     client = Client(runtime)
-    for name, source, inputs in (("publish-once", PUBLISH_ONCE, {}), ("hello-world", HELLO_WORLD, {"iterations": 1})):
+    for name, source, inputs in (
+        ("publish-once", PUBLISH_ONCE, {}),
+        ("hello-world", HELLO_WORLD, {"iterations": 1}),
+    ):
         program_id = client.upload(name, source)
         client.seconds_to_first_interim(program_id, **inputs)
         cold, ours = [], []
@@ -125,7 +128,12 @@ def start_rows(runtime: LocalRuntime, label: str, targets: dict[str, float], rou
                 time.sleep(0.15)  # what refills the pool between two jobs of one person
                 ours.append(client.seconds_to_first_interim(program_id, **inputs))
         report(f"{name}, {label}", f"{ms(ours)} against {ms(cold)} of a cold process")
-        yield Row(f"start of {name}, {label}, against a cold process", median(cold) / median(ours), "higher", targets[name])
+        yield Row(
+            f"start of {name}, {label}, against a cold process",
+            median(cold) / median(ours),
+            "higher",
+            targets[name],
+        )
 
 
 def round_trip_row(runtime: LocalRuntime, folder: Path, rounds: int) -> Row:
@@ -143,7 +151,9 @@ def round_trip_row(runtime: LocalRuntime, folder: Path, rounds: int) -> Row:
             time.sleep(0.15)
             ours.append(client.seconds_to_first_interim(program_id))
     report("publish-once", f"{ms(ours)} against {ms(bare)} of two bare round trips and {SYNCS} syncs")
-    return Row("publish-once from the pool against two bare round trips", median(ours) / median(bare), "lower", 5.0)
+    return Row(
+        "publish-once from the pool against two bare round trips", median(ours) / median(bare), "lower", 5.0
+    )
 
 
 def jobs_row(runtime: LocalRuntime, count: int) -> Row:
@@ -158,7 +168,9 @@ def jobs_row(runtime: LocalRuntime, count: int) -> Row:
             for _ in client.watch(job_id):
                 pass
         ours.append(count / (time.perf_counter() - begin))
-        command = command_as(EXECUTOR_UID, [sys.executable, BASELINES, "bare-cells", str(count), str(SLOTS)], [])
+        command = command_as(
+            EXECUTOR_UID, [sys.executable, BASELINES, "bare-cells", str(count), str(SLOTS)], []
+        )
         bare.append(float(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout))
     report("trivial jobs", f"{median(ours):.1f} a second against {median(bare):.1f} bare cells")
     return Row("jobs a second against bare cells", median(ours) / median(bare), "higher", 0.5)
@@ -226,7 +238,9 @@ def measure(quick: bool) -> Iterator[Row]:
     settings = {"AERLOCK_EXECUTOR_SLOTS": str(SLOTS), "AERLOCK_EXECUTOR_WARM_CELLS": "2"}
     with tempfile.TemporaryDirectory(prefix="aerlock-bench-") as name:
         folder = Path(name)
-        report("disk", f"a flush takes {flush_milliseconds(folder / 'flush'):.3f} ms, on {os.cpu_count()} cores")
+        report(
+            "disk", f"a flush takes {flush_milliseconds(folder / 'flush'):.3f} ms, on {os.cpu_count()} cores"
+        )
         with running_locally(settings) as runtime:
             yield from start_rows(runtime, "from the pool", {"publish-once": 100, "hello-world": 60}, rounds)
             yield round_trip_row(runtime, folder, rounds * 4)

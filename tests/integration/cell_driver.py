@@ -7,6 +7,7 @@ one zygote: {"source": TEXT or {file: TEXT}, "inputs", "action", "memory_bytes",
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -33,6 +34,9 @@ async def main(jobs):
     for job in jobs:
         if job.get("action") == "count":
             outcomes.append(counts())
+            continue
+        if job.get("action") == "starve zygote":
+            outcomes.append(await starve(zygote))
             continue
         outcomes.append(await run(zygote, job))
     children = psutil.Process().children(recursive=True)
@@ -76,6 +80,18 @@ async def run(zygote, job):
         "seconds_to_create": started - created,
         "seconds": time.monotonic() - started,
     }
+
+
+async def starve(zygote):
+    """Asks for a cell while the zygote can open nothing; returns what is said."""
+    everything = resource.prlimit(find("zygote"), resource.RLIMIT_NOFILE)
+    resource.prlimit(find("zygote"), resource.RLIMIT_NOFILE, (4, everything[1]))
+    try:
+        await zygote.create_cell()
+    except ZygoteError as error:
+        return str(error)
+    finally:
+        resource.prlimit(find("zygote"), resource.RLIMIT_NOFILE, everything)
 
 
 def start_message(job):

@@ -184,6 +184,15 @@ def test_killed_zygote_takes_its_cells_and_says_so(run_cells):
     assert "the zygote ended" in outcome["exit"]["closed"]
 
 
+def test_zygote_without_descriptors_refuses_a_cell_and_lives_on(run_cells):
+    job = {"source": main_with("return 1")}
+    count = {"action": "count"}
+    outcomes = run_cells(job, count, {"action": "starve zygote"}, job, count)
+    assert "no room for descriptors" in outcomes[2]
+    assert last(outcomes[3]) == ["final_result", 1]
+    assert outcomes[1] == outcomes[4]
+
+
 def test_twenty_cells_in_a_row_leave_nothing(run_cells):
     job = {"source": main_with("open('/tmp/x', 'w').close()\nreturn 1")}
     kill = {"source": HANG, "action": "kill"}

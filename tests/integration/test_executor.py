@@ -34,7 +34,10 @@ class Executor:
         self.process = None
 
     def start(self, **settings):
-        environment = {**os.environ, **{f"AERLOCK_EXECUTOR_{name.upper()}": str(v) for name, v in settings.items()}}
+        environment = {
+            **os.environ,
+            **{f"AERLOCK_EXECUTOR_{name.upper()}": str(v) for name, v in settings.items()},
+        }
         arguments = ("-m", "aerlock_executor", "serve", "--data-dir", str(self.folder))
         arguments += ("--socket", str(self.folder / "executor.sock"))
         command = self._command(*arguments, writable=(self.folder,))
@@ -52,7 +55,9 @@ class Executor:
             self.process = None
 
     def request(self, source, **fields):
-        request = executor_pb2.StartTaskRequest(task_id=uuid.uuid4().hex, backend_name="aer_simulator", **fields)
+        request = executor_pb2.StartTaskRequest(
+            task_id=uuid.uuid4().hex, backend_name="aer_simulator", **fields
+        )
         request.source.files["program.py"] = source.encode()
         return request
 
@@ -80,7 +85,9 @@ def reason(events):
 
 def alive(processes):
     """Those that still run; a zombie only waits for its parent."""
-    return [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    return [
+        process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    ]
 
 
 def descendants(executor):
@@ -97,9 +104,16 @@ def executor(unprivileged_folder, unprivileged_command):
 
 def test_events_are_numbered_from_1_and_end_with_the_end(executor):
     executor.start()
-    events = executor.run("def main(backend, user_messenger):\n    user_messenger.publish('a')\n    return 'b'\n")
+    events = executor.run(
+        "def main(backend, user_messenger):\n    user_messenger.publish('a')\n    return 'b'\n"
+    )
     assert [event.offset for event in events] == [1, 2, 3, 4]
-    assert [event.WhichOneof("event") for event in events] == ["started", "interim_result", "final_result", "ended"]
+    assert [event.WhichOneof("event") for event in events] == [
+        "started",
+        "interim_result",
+        "final_result",
+        "ended",
+    ]
     assert events[0].started.isolation_tier == "full"
     assert events[-1].ended.state == jobs_pb2.JOB_STATE_COMPLETED
 
@@ -136,12 +150,20 @@ def test_more_tasks_than_slots_are_refused_and_not_started(executor):
     with pytest.raises(grpc.RpcError) as error:
         executor.run(PUBLISH_AND_HANG)
     assert error.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert [task.task_id for task in executor.stub.ListTasks(executor_pb2.ListTasksRequest()).tasks] == [running.task_id]
+    assert [task.task_id for task in executor.stub.ListTasks(executor_pb2.ListTasksRequest()).tasks] == [
+        running.task_id
+    ]
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("task_id", "../escape"), ("task_id", ""), ("backend_name", "ibmq_fake"), ("environment", "no"), ("log_level", "LOUD")],
+    [
+        ("task_id", "../escape"),
+        ("task_id", ""),
+        ("backend_name", "ibmq_fake"),
+        ("environment", "no"),
+        ("log_level", "LOUD"),
+    ],
 )
 def test_impossible_request_is_refused_and_nothing_is_started(executor, field, value):
     executor.start()
@@ -170,7 +192,11 @@ def test_wall_time_limit_ends_the_task_and_keeps_what_it_published(executor):
     executor.start()
     limits = executor_pb2.TaskLimits(wall_time=Duration(seconds=1))
     events = executor.run(PUBLISH_AND_HANG, limits=limits)
-    assert [event.interim_result.int_value for event in events if event.HasField("interim_result")] == [0, 1, 2]
+    assert [event.interim_result.int_value for event in events if event.HasField("interim_result")] == [
+        0,
+        1,
+        2,
+    ]
     assert reason(events) == "TIME_LIMIT"
     assert events[-1].ended.failure.limit == 1.0
     assert "maximum execution time of 1 s" in events[-1].ended.failure.message

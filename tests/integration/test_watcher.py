@@ -199,8 +199,8 @@ from aerlock import RuntimeService
 
 with RuntimeService(sys.argv[1], sys.argv[2]) as service:
     job = service.job(sys.argv[3])
-    print("waiting", flush=True)
     try:
+        print("waiting", flush=True)
         job.result()
     except KeyboardInterrupt:
         print("interrupted", flush=True)

@@ -69,14 +69,14 @@ class Arena:
         assert job.interim_results() == [CANARY_RESULT[0]]
 
     def processes(self) -> dict[int, str]:
-        """All processes below ``aerlock up`` that stay: the servers, bubblewrap, the zygote and its warm cells."""
+        """All processes below ``aerlock up``: the servers, bubblewrap, the zygote and the warm cells."""
         found = {p.pid: p for p in psutil.Process(self.runtime.pid).children(recursive=True)}
         return {
             pid: " ".join(p.cmdline()[:4]) for pid, p in found.items() if p.status() != psutil.STATUS_ZOMBIE
         }
 
     def lasting_processes(self) -> set[int]:
-        """The servers, bubblewrap and the zygote: everything but cells, which are the zygote's descendants."""
+        """The servers, bubblewrap and the zygote: all but cells, which descend from the zygote."""
         processes = self.processes()
         zygote = next(pid for pid in processes if is_zygote(pid, processes))
         cells = {child.pid for child in psutil.Process(zygote).children(recursive=True)}

@@ -31,7 +31,11 @@ def spool(tmp_path):
 def test_appended_events_are_numbered_from_1_and_read_back(spool):
     spool.append([interim(10), interim(11)])
     spool.append([interim(12)])
-    assert [(event.offset, event.interim_result.int_value) for event in read_all(spool)] == [(1, 10), (2, 11), (3, 12)]
+    assert [(event.offset, event.interim_result.int_value) for event in read_all(spool)] == [
+        (1, 10),
+        (2, 11),
+        (3, 12),
+    ]
     assert [event.offset for event in read_all(spool, 2)] == [3]
     assert spool.last_offset == 3
 

@@ -2,7 +2,13 @@ import signal
 
 import pytest
 
-from aerlock.v1.jobs_pb2 import JOB_STATE_CANCELLED, JOB_STATE_COMPLETED, JOB_STATE_FAILED, FailureReason, JobFailure
+from aerlock.v1.jobs_pb2 import (
+    JOB_STATE_CANCELLED,
+    JOB_STATE_COMPLETED,
+    JOB_STATE_FAILED,
+    FailureReason,
+    JobFailure,
+)
 from aerlock.v1.values_pb2 import Value
 from aerlock_executor.verdict import CLAIMABLE_REASONS, Observations, judge
 from aerlock_executor.zygote import CellExit
@@ -51,4 +57,7 @@ def test_what_the_supervisor_killed_for_beats_what_the_program_wrote():
 
 
 def test_cancelled_is_cancelled_however_the_program_exited():
-    assert judge(Observations(cancelled=True, final_result=FINAL, exit=exited(0)), 10).state == JOB_STATE_CANCELLED
+    assert (
+        judge(Observations(cancelled=True, final_result=FINAL, exit=exited(0)), 10).state
+        == JOB_STATE_CANCELLED
+    )

@@ -62,7 +62,7 @@ class ServerSettings(BaseSettings):
         ``program`` is what ``--help`` calls the command.
         """
         try:
-            return cls(
+            return cls(  # type: ignore[call-arg]  # BaseSettings takes these, its fields hide them
                 _cli_parse_args=list(arguments),
                 _cli_prog_name=program,
                 _env_prefix=f"AERLOCK_{cls.table.upper()}_",
@@ -83,7 +83,7 @@ class _TomlTable(TomlConfigSettingsSource):
         self._table = table
         super().__init__(settings_cls, path)
 
-    def _read_file(self, file_path: Path) -> dict[str, Any]:
+    def _read_file(self, file_path: Any) -> dict[str, Any]:  # noqa: ANN401 - the superclass's own type
         table = super()._read_file(file_path).get(self._table, {})
         if not isinstance(table, dict):
             sys.exit(f"{file_path}: [{self._table}] must be a table")

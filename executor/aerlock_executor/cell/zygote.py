@@ -9,6 +9,8 @@ with the records of the status pipe for each cell.
 """
 
 import array
+import contextlib
+import errno
 import gc
 import importlib
 import json
@@ -17,6 +19,7 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,15 +83,22 @@ class _Zygote:
 
     def _create(self, cell_id: int, fds: list[int]) -> isolate.CellFds | None:
         """Forks; the child gets its descriptors back, and forgets the control socket."""
-        status_reader, status_writer = os.pipe2(os.O_CLOEXEC)
-        pid = os.fork()
-        if not pid:
-            self._control.detach()
-            self._cells.clear()
-            input_fd, output_fd, stdout_fd, stderr_fd = fds
-            return isolate.CellFds(input_fd, output_fd, stdout_fd, stderr_fd, status_writer)
-        for fd in (*fds, status_writer):
-            os.close(fd)
+        try:
+            with _closing(fds):
+                if len(fds) != _JOB_FDS:
+                    raise OSError(errno.EMFILE, "the zygote has no room for descriptors")
+                status_reader, status_writer = os.pipe2(os.O_CLOEXEC)
+                pid = _fork(status_reader, status_writer)
+                if not pid:
+                    self._control.detach()
+                    self._cells.clear()
+                    input_fd, output_fd, stdout_fd, stderr_fd = fds
+                    fds.clear()
+                    return isolate.CellFds(input_fd, output_fd, stdout_fd, stderr_fd, status_writer)
+        except OSError as error:  # Out of processes, descriptors or memory: the other cells live on.
+            self._send(ended=cell_id, error=f"{type(error).__name__}: {error}")
+            return None
+        os.close(status_writer)
         self._watch(_Cell(cell_id, pid, os.pidfd_open(pid), status_reader, {}))
         return None
 
@@ -123,6 +133,26 @@ class _Zygote:
 
     def _send(self, **message: object) -> None:
         self._control.send(json.dumps(message).encode())
+
+
+@contextlib.contextmanager
+def _closing(fds: list[int]) -> Iterator[None]:
+    """Closes what is in the list at the end."""
+    try:
+        yield
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+def _fork(*fds: int) -> int:
+    """Forks; where that is refused, closes ``fds`` first."""
+    try:
+        return os.fork()
+    except OSError:
+        for fd in fds:
+            os.close(fd)
+        raise
 
 
 def _read_records(status_fd: int) -> dict[str, Any]:

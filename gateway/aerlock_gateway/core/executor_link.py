@@ -160,13 +160,17 @@ class ExecutorLink:
 
     async def _take_events(self, head: jobs.Head) -> None:
         lease = _Lease(self._lease_seconds)
+        acknowledging: list[asyncio.Task[None]] = []
         if head.state == JOB_STATE_CANCELLING:
             self.cancel(head.job_id)
         while head.state not in TERMINAL:
             try:
                 async for batch in self._open_stream(head):
-                    head = await self._commit(head, batch)
+                    head = await self._joblog.append(head.id, batch.events)
                     lease.renew()
+                    # One at a time, while the next batch is read and committed.
+                    await asyncio.gather(*acknowledging)
+                    acknowledging = [self._spawn(self._acknowledge(head.job_id, head.last_offset))]
             except grpc.aio.AioRpcError as error:
                 if head.state in TERMINAL or await self._give_up(head, error):
                     return
@@ -193,16 +197,6 @@ class ExecutorLink:
             attach = executor_pb2.AttachTaskRequest(task_id=head.job_id, after_offset=head.last_offset)
             async for attached in self._stub.AttachTask(attach):
                 yield attached
-
-    async def _commit(self, head: jobs.Head, batch: Batch) -> jobs.Head:
-        head = await self._joblog.append(head.id, batch.events)
-        acknowledged = self._acknowledge(head.job_id, head.last_offset)
-        if head.state in TERMINAL:
-            # Not awaited: whoever waits for the end of this coroutine waits for the slot.
-            self._spawn(acknowledged)
-        else:
-            await acknowledged
-        return head
 
     async def _acknowledge(self, job_id: str, offset: int) -> None:
         with suppress(grpc.aio.AioRpcError):
@@ -265,10 +259,11 @@ class ExecutorLink:
             await self._acknowledge(task_id, after + count)
         logger.warning("discarded %d events of task %s, whose job had ended", count, task_id)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._others.add(task)
         task.add_done_callback(self._forget)
+        return task
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._others.discard(task)
