@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dockerfile_parse import DockerfileParser
@@ -148,15 +148,15 @@ def output_of(*command: str) -> str:
 def check(command: list[str], environment: Mapping[str, str], *, quiet: bool = False) -> None:
     """Runs a command in NAMESPACES, ``quiet`` unless it fails. Raises StepError."""
     output = subprocess.PIPE if quiet else None
-    process = subprocess.Popen(
-        [*NAMESPACES, *command], env=environment, stdin=subprocess.DEVNULL, stdout=output, text=True
-    )
+    command = [*NAMESPACES, *command]
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, text=True)
     try:
         text, _ = process.communicate()
     except BaseException:
-        # Its child is the first process of the namespace, with which all others end before unshare does.
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        os.kill(int(children[0]) if children else process.pid, signal.SIGKILL)
+        # The child of unshare is the first process of the namespace: all others end with it.
+        with suppress(OSError):
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            os.kill(int(children[0]) if children else process.pid, signal.SIGKILL)
         process.wait()
         raise
     if process.returncode != 0:

@@ -5,7 +5,7 @@ import logging
 from collections import deque
 from typing import Any
 
-from aerlock_executor.zygote import Cell, CellLimits, Zygote, ZygoteError
+from aerlock_executor.zygote import Cell, CellLimits, Zygote, ZygoteError, ZygoteInfo
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +61,13 @@ class CellPool:
             await asyncio.gather(self._keeper, return_exceptions=True)
         if self._zygote:
             await self._zygote.close()
+
+    @property
+    def info(self) -> ZygoteInfo:
+        """What is imported in the cells; once the pool has started."""
+        if self._zygote is None:
+            raise RuntimeError("the pool has not been started")
+        return self._zygote.info
 
     async def _living_zygote(self) -> Zygote:
         async with self._starting:

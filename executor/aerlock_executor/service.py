@@ -4,11 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
-from qiskit import __version__ as qiskit_version
-from qiskit.qpy import QPY_VERSION
 
-from aerlock.program.backends import list_backends
-from aerlock.v1.backends_pb2 import Backend
 from aerlock_executor.errors import ExecutorError
 from aerlock_executor.settings import ExecutorSettings
 from aerlock_executor.spool import Spool
@@ -28,18 +24,15 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
     async def GetExecutorInfo(  # noqa: N802, D102
         self, request: executor_pb2.GetExecutorInfoRequest, context: Context
     ) -> executor_pb2.GetExecutorInfoResponse:
-        backends = [
-            Backend(name=backend.name, num_qubits=backend.num_qubits, description=backend.description)
-            for backend in list_backends()
-        ]
+        info = self._supervisor.info
         return executor_pb2.GetExecutorInfoResponse(
             slots=self._settings.slot_count,
             isolation_tier=ISOLATION_TIER,
-            backends=backends,
+            backends=info.backends,
             environments=[ENVIRONMENT],
             incarnation=self._supervisor.incarnation,
-            qiskit_version=qiskit_version,
-            qpy_version=QPY_VERSION,
+            qiskit_version=info.qiskit_version,
+            qpy_version=info.qpy_version,
         )
 
     async def StartTask(  # noqa: N802, D102

@@ -7,7 +7,6 @@ import re
 import uuid
 from pathlib import Path
 
-from aerlock.program.backends import BACKENDS
 from aerlock.v1.jobs_pb2 import JOB_STATE_FAILED, FailureReason, JobFailure
 from aerlock_executor.errors import InvalidTaskError, NoSlotError, StoppingError, UnknownTaskError
 from aerlock_executor.output import now
@@ -17,7 +16,7 @@ from aerlock_executor.spool import Spool
 from aerlock_executor.task import Limits, Task
 from aerlock_executor.v1.cell_pb2 import CellStart
 from aerlock_executor.v1.executor_pb2 import StartTaskRequest, TaskEnded, TaskEvent, TaskStarted
-from aerlock_executor.zygote import CellLimits
+from aerlock_executor.zygote import CellLimits, ZygoteInfo
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +44,11 @@ class Supervisor:
     def spools(self) -> dict[str, Spool]:
         """The spools that are not deleted yet, by task id."""
         return self._spools
+
+    @property
+    def info(self) -> ZygoteInfo:
+        """What programs run with."""
+        return self._pool.info
 
     async def start(self) -> None:
         """Recovers the spools of an earlier process and warms the first cell.
@@ -83,7 +87,7 @@ class Supervisor:
             raise StoppingError("the executor is stopping")
         if len(self._tasks) >= self._settings.slot_count:
             raise NoSlotError(f"all {self._settings.slot_count} slots are taken")
-        _check(request)
+        _check(request, {backend.name for backend in self.info.backends})
         spool = Spool.create(self._spool_dir / f"{request.task_id}{SPOOL_SUFFIX}")
         limits = self._limits(request)
         start = CellStart(
@@ -156,13 +160,13 @@ class Supervisor:
         )
 
 
-def _check(request: StartTaskRequest) -> None:
+def _check(request: StartTaskRequest, backend_names: set[str]) -> None:
     """Refuses a request that the gateway should not have sent; nothing is started then."""
     if not TASK_ID.fullmatch(request.task_id):
         raise InvalidTaskError("task_id must be 1 to 64 letters, digits and '-'")
-    if request.backend_name not in BACKENDS:
+    if request.backend_name not in backend_names:
         raise InvalidTaskError(
-            f"no backend {request.backend_name!r}; there are {', '.join(sorted(BACKENDS))}"
+            f"no backend {request.backend_name!r}; there are {', '.join(sorted(backend_names))}"
         )
     if request.environment not in ("", ENVIRONMENT):
         raise InvalidTaskError(f"no environment {request.environment!r}; there is {ENVIRONMENT!r}")

@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aerlock.v1.backends_pb2 import Backend
 from aerlock_executor.bubblewrap import command, find_bubblewrap, root_directories
 from aerlock_executor.cell.frames import MAX_START_BYTES, FrameError, encode_frame, receive_frame
 from aerlock_executor.cell.limits import CellLimits
 from aerlock_executor.cell.zygote_options import ZygoteOptions
 from aerlock_executor.v1.cell_pb2 import CellFrame, CellStart
 
-__all__ = ["Cell", "CellExit", "CellLimits", "Zygote", "ZygoteError"]
+__all__ = ["Cell", "CellExit", "CellLimits", "Zygote", "ZygoteError", "ZygoteInfo"]
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,15 @@ CELL_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 _MAX_MESSAGE_BYTES = 4096
 _PIPE_BUFFER_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class ZygoteInfo:
+    """What a zygote has imported: the supervisor itself imports neither Qiskit nor Aer."""
+
+    qiskit_version: str
+    qpy_version: int
+    backends: tuple[Backend, ...]
 
 
 class ZygoteError(Exception):
@@ -115,7 +125,7 @@ class Zygote:
         self._ids = itertools.count(1)
         self._cells: dict[int, asyncio.Future[CellExit]] = {}
         self._unsent: deque[bytes] = deque()
-        self._ready: asyncio.Future[None] = self._loop.create_future()
+        self._ready: asyncio.Future[ZygoteInfo] = self._loop.create_future()
         self._sandbox_fd: int | None = None
         self.closed: asyncio.Future[str] = self._loop.create_future()
         """Resolves with the reason when the zygote, and with it every cell, has ended."""
@@ -156,6 +166,11 @@ class Zygote:
         zygote = cls(ours, process)
         await zygote._until_ready(info_reader)
         return zygote
+
+    @property
+    def info(self) -> ZygoteInfo:
+        """What the zygote has imported."""
+        return self._ready.result()
 
     async def create_cell(self) -> Cell:
         """Forks, isolates and warms a cell; raises ZygoteError."""
@@ -259,7 +274,7 @@ class Zygote:
 
     def _handle(self, message: dict[str, Any]) -> None:
         if "ready" in message:
-            self._ready.set_result(None)
+            self._ready.set_result(_read_info(message["ready"]))
         elif ended := self._cells.pop(message.get("ended", 0), None):
             _set_exit(ended, message)
 
@@ -302,6 +317,11 @@ class Zygote:
         await ended.wait()
         self._loop.remove_reader(self._sandbox_fd)
         os.close(self._sandbox_fd)
+
+
+def _read_info(fields: dict[str, Any]) -> ZygoteInfo:
+    backends = tuple(Backend(**backend) for backend in fields["backends"])
+    return ZygoteInfo(fields["qiskit_version"], fields["qpy_version"], backends)
 
 
 def _encode(**message: int) -> bytes:

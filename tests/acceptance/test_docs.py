@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from aerlock.codec.tagged import BY_TAG
 from aerlock_executor.settings import ExecutorSettings
 from aerlock_gateway.settings import GatewaySettings
 
@@ -71,3 +72,9 @@ def test_relative_links_lead_somewhere():
     for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
         for link in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
             assert (document.parent / link).exists(), f"{document.name}: {link}"
+
+
+def test_every_tag_is_in_the_registry_of_the_documentation():
+    text = (ROOT / "docs/values.md").read_text()
+    for tag in BY_TAG:
+        assert f"`{tag}`" in text

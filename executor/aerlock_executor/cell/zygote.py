@@ -4,12 +4,14 @@ It runs nothing of Qiskit, since thread pools do not survive a fork: a sample
 runs in a child that is thrown away, and only the modules that it loaded are
 imported here. It has one thread, no signal handlers and one control socket,
 over which come JSON objects: ``{"create": ID}`` with four descriptors and
-``{"kill": ID}``. It answers ``{"ready": true}`` once and ``{"ended": ID, ...}``
+``{"kill": ID}``. It answers ``{"ready": {...}}`` once, which says what it has
+imported, and ``{"ended": ID, ...}``
 with the records of the status pipe for each cell.
 """
 
 import array
 import contextlib
+import dataclasses
 import errno
 import gc
 import importlib
@@ -20,13 +22,14 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qiskit import __version__ as qiskit_version
+from qiskit.qpy import QPY_VERSION
 from stevedore import ExtensionManager
 
-from aerlock.program.backends import BACKENDS, get_backend
+from aerlock.program.backends import BACKENDS, get_backend, list_backends
 from aerlock_executor.cell import filters, isolate, linux, runner, sample
 from aerlock_executor.cell.zygote_options import ZygoteOptions
 
@@ -35,7 +38,7 @@ _JOB_FDS = 4
 _PLUGIN_GROUP = "qiskit.transpiler.init"
 
 
-@dataclass
+@dataclasses.dataclass
 class _Cell:
     """A cell as the zygote knows it: its stub, or after the stub's death its init."""
 
@@ -128,8 +131,9 @@ class _Zygote:
         self._send(ended=cell.cell_id, **cell.records)
 
     def send_ready(self) -> None:
-        """Tells the supervisor that cells can be made."""
-        self._send(ready=True)
+        """Tells the supervisor that cells can be made, and with what in them."""
+        backends = [dataclasses.asdict(backend) for backend in list_backends()]
+        self._send(ready={"qiskit_version": qiskit_version, "qpy_version": QPY_VERSION, "backends": backends})
 
     def _send(self, **message: object) -> None:
         self._control.send(json.dumps(message).encode())

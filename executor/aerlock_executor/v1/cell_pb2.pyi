@@ -22,8 +22,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 @_typing.final
 class CellStart(_message.Message):
     """What travels on a cell's two pipes. Each message is preceded by its length
-    in bytes as an unsigned 32-bit little-endian integer; a frame holds at most
-    1 MiB and 64 KiB. The reader of CellFrame trusts none of it but `ready`,
+    in bytes as an unsigned 32-bit little-endian integer. A CellStart has at most
+    4 MiB, a CellFrame at most 1 MiB and 64 KiB. The reader of CellFrame trusts none of it but `ready`,
     which is written before any code of a user is loaded.
 
     Supervisor to cell: one message, then the pipe is closed.
