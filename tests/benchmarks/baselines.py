@@ -69,7 +69,6 @@ async def bare_cells(count: int, at_once: int) -> None:
             cell = await zygote.create_cell()
             await cell.start(start)
             await cell.wait()
-            cell.close()
 
     begin = time.perf_counter()
     await asyncio.gather(*(run_some(count // at_once) for _ in range(at_once)))
