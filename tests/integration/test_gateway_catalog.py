@@ -82,6 +82,7 @@ def test_upload_names_everything_that_is_wrong_at_once(client, refused):
         (b"def main(backend, user_messenger", "line 1"),
         (b"async def main(backend, user_messenger): pass", "async"),
         (b"main = print", "no function main"),
+        (b"", "no function main"),
         (b"class main: pass", "no function main"),
         (b"if True:\n    def main(backend, user_messenger): pass", "no function main"),
         (b"def main(backend): pass", "two positional"),

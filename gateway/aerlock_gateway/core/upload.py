@@ -116,15 +116,14 @@ async def _ask(checker: Checker, program: Program) -> dict[str, object]:
         if len((text := getattr(program, schema)).encode()) <= _LARGEST_SCHEMA
     }
     main = program.source.files.get(MAIN_FILE, b"")
-    source = _decode(main[:_LARGEST_SOURCE])
-    # Without a source that can be read, the schemas are still worth an answer.
-    checkable = bool(main) and len(main) <= _LARGEST_SOURCE and source is not None
+    source = _decode(main) if len(main) <= _LARGEST_SOURCE else None
     try:
-        answer = await checker.check_program(source if checkable and source else "", schemas)
+        answer = await checker.check_program(source or "", schemas)
     except TooCostlyError:
         sentence = "takes too much time or memory to check; make the source or the schemas simpler"
         return {"violations": [("program", sentence)]}
-    if not checkable and MAIN_FILE not in program.source.files:
+    if source is None or MAIN_FILE not in program.source.files:
+        # What is wrong with the file has been said; the schemas were still worth an answer.
         field = f"program.source.files.{MAIN_FILE}"
         answer["violations"] = [entry for entry in answer["violations"] if entry[0] != field]
     return answer

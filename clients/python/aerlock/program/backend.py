@@ -33,7 +33,7 @@ class ProgramBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
     @property
     def num_qubits(self) -> int:
         """The most qubits that a circuit may have."""
-        return int(self._simulator.num_qubits)
+        return int(self.target.num_qubits)
 
     @property
     def max_circuits(self) -> None:
