@@ -10,6 +10,8 @@ from aerlock_executor.zygote import Cell, CellLimits, Zygote, ZygoteError, Zygot
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
+# A job's first moments are what a person waits for: making the next cell must not share the cores with them.
+REFILL_DELAY_SECONDS = 0.2
 
 
 class CellPool:
@@ -52,7 +54,8 @@ class CellPool:
             cell = self._ready.popleft()
             if cell.alive:
                 return cell
-        return await (await self._living_zygote()).create_cell()
+        # Someone waits: what the sample would save, it would cost first.
+        return await (await self._living_zygote()).create_cell(warm=False)
 
     async def close(self) -> None:
         """Ends the zygote and with it every cell."""
@@ -92,3 +95,4 @@ class CellPool:
             changes: list[asyncio.Future[Any]] = [taken, zygote.closed]
             await asyncio.wait(changes, return_when=asyncio.FIRST_COMPLETED)
             taken.cancel()
+            await asyncio.sleep(REFILL_DELAY_SECONDS)

@@ -42,7 +42,7 @@ _APPARMOR = (
 )
 _CONTAINER = (
     "this is a container: its runtime's seccomp and AppArmor profiles must allow unshare, mount, umount2 and "
-    "pivot_root, and its /proc must not be masked; for Docker see docs/deployment.md"
+    "pivot_root, and its /proc must not be masked; for Docker see docs/operations.md"
 )
 _SYSCTLS = (
     ("kernel/apparmor_restrict_unprivileged_userns", "1", _APPARMOR),

@@ -172,11 +172,11 @@ class Zygote:
         """What the zygote has imported."""
         return self._ready.result()
 
-    async def create_cell(self) -> Cell:
-        """Forks, isolates and warms a cell; raises ZygoteError."""
+    async def create_cell(self, warm: bool = True) -> Cell:
+        """Forks and isolates a cell, and warms it with a sample circuit; raises ZygoteError."""
         if self.closed.done():
             raise ZygoteError(self.closed.result())
-        cell = await self._request_cell()
+        cell = await self._request_cell(warm)
         try:
             async with asyncio.timeout(CELL_SECONDS):
                 frame = await receive_frame(cell.reader)
@@ -218,7 +218,7 @@ class Zygote:
         finally:
             os.close(info_fd)
 
-    async def _request_cell(self) -> Cell:
+    async def _request_cell(self, warm: bool) -> Cell:
         """Sends the descriptors of a new cell; the zygote forks it when it reads them."""
         cell_id = next(self._ids)
         pipes = [os.pipe() for _ in range(4)]
@@ -228,7 +228,7 @@ class Zygote:
         streams = [await self._open_stream(reader) for reader, _ in outputs]
         cell = Cell(streams, input_writer, lambda: self._send(_encode(kill=cell_id)), ended)
         try:
-            socket.send_fds(self._control, [_encode(create=cell_id)], theirs)
+            socket.send_fds(self._control, [_encode(create=cell_id, warm=warm)], theirs)
         except OSError as error:
             ended.cancel()
             raise ZygoteError(f"the zygote does not take requests: {error}") from error

@@ -125,7 +125,7 @@ def start_rows(runtime: LocalRuntime, label: str, targets: dict[str, float], rou
         for _ in range(rounds):
             cold.append(seconds_cold(source, inputs))
             for _ in range(3):
-                time.sleep(0.15)  # what refills the pool between two jobs of one person
+                time.sleep(0.5)  # what refills the pool between two jobs of one person
                 ours.append(client.seconds_to_first_interim(program_id, **inputs))
         report(f"{name}, {label}", f"{ms(ours)} against {ms(cold)} of a cold process")
         yield Row(
@@ -148,7 +148,7 @@ def round_trip_row(runtime: LocalRuntime, folder: Path, rounds: int) -> Row:
             echo(bytes([SYNCS - 1]))
             echo(bytes([1]))
             bare.append(time.perf_counter() - begin)
-            time.sleep(0.15)
+            time.sleep(0.5)
             ours.append(client.seconds_to_first_interim(program_id))
     report("publish-once", f"{ms(ours)} against {ms(bare)} of two bare round trips and {SYNCS} syncs")
     return Row(

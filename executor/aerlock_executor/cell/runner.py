@@ -22,11 +22,15 @@ _RAISED = 1
 _NOT_STARTED = 70  # EX_SOFTWARE
 
 
-def run(input_fd: int, output_fd: int, cell_limits: CellLimits) -> NoReturn:
-    """Runs one job; ends the process without atexit handlers or finalizers, which are the program's."""
+def run(input_fd: int, output_fd: int, cell_limits: CellLimits, warm: bool) -> NoReturn:
+    """Runs one job, after a sample where the cell has time to warm itself.
+
+    Ends the process without atexit handlers or finalizers, which are the program's.
+    """
     status = _NOT_STARTED
     try:
-        run_sample()
+        if warm:
+            run_sample()
         frames.write_frame(output_fd, CellFrame(ready=CellReady()).SerializeToString())
         message = frames.read_frame(input_fd)
         os.close(input_fd)

@@ -3,7 +3,7 @@
 It runs nothing of Qiskit, since thread pools do not survive a fork: a sample
 runs in a child that is thrown away, and only the modules that it loaded are
 imported here. It has one thread, no signal handlers and one control socket,
-over which come JSON objects: ``{"create": ID}`` with four descriptors and
+over which come JSON objects: ``{"create": ID, "warm": BOOL}`` with four descriptors and
 ``{"kill": ID}``. It answers ``{"ready": {...}}`` once, which says what it has
 imported, and ``{"ended": ID, ...}``
 with the records of the status pipe for each cell.
@@ -58,8 +58,12 @@ class _Zygote:
         self._poll.register(control, select.POLLIN)
         self._cells: dict[int, _Cell] = {}  # by pid fd
 
-    def serve(self) -> isolate.CellFds | None:
-        """Serves until the control socket closes (None), or returns in the child that is to be a cell."""
+    def serve(self) -> tuple[isolate.CellFds, bool] | None:
+        """Serves until the control socket closes (None).
+
+        In the child that is to be a cell it returns the descriptors, and
+        whether the cell is to warm itself.
+        """
         while True:
             for fd, _ in self._poll.poll():
                 if fd in self._cells:
@@ -72,7 +76,7 @@ class _Zygote:
                 if "create" in request:
                     child = self._create(request["create"], fds)
                     if child:
-                        return child
+                        return child, request["warm"]
                 elif "kill" in request:
                     self._kill(request["kill"])
 
@@ -237,11 +241,12 @@ def main() -> None:
     zygote = _Zygote(socket.socket(fileno=options.control_fd))
     zygote.send_ready()
     zygote_pid = os.getpid()
-    fds = zygote.serve()
-    if fds is None:
+    cell = zygote.serve()
+    if cell is None:
         os._exit(0)
+    fds, warm = cell
     isolate.enter(fds, options.limits, options.kept_roots, zygote_pid)
-    runner.run(isolate.INPUT_FD, isolate.OUTPUT_FD, options.limits)
+    runner.run(isolate.INPUT_FD, isolate.OUTPUT_FD, options.limits, warm)
 
 
 if __name__ == "__main__":
