@@ -75,8 +75,8 @@ class Spool:
         """The offset of the newest event; 0 where there is none."""
         return len(self._ends) - 1
 
-    def append(self, events: list[TaskEvent]) -> None:
-        """Numbers ``events``, writes them with one call and wakes the readers.
+    def append(self, events: list[TaskEvent], wake: bool = True) -> None:
+        """Numbers ``events``, writes them with one call and, with ``wake``, wakes the readers.
 
         Raises:
             OSError: the disk is full or broken; nothing was appended.
@@ -95,7 +95,8 @@ class Spool:
         self._write(b"".join(records))
         self._ends.extend(ends)
         self.ended = bool(events) and events[-1].HasField("ended")
-        self._wake()
+        if wake:
+            self._wake()
 
     def read(self, after_offset: int) -> tuple[bytes, int]:
         """Returns a page of events after an offset, as a serialized response, and its last offset.

@@ -106,7 +106,8 @@ class Task:
 
     def _append_started(self) -> None:
         try:
-            self.spool.append([now(TaskEvent(started=self._started))])
+            # Nobody waits for this one: it travels with the first that somebody waits for.
+            self.spool.append([now(TaskEvent(started=self._started))], wake=False)
         except OSError as error:
             self.fail(spool_failure(error))
 

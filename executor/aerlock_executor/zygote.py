@@ -92,6 +92,13 @@ class Cell:
         frame = encode_frame(message.SerializeToString(), MAX_START_BYTES)
         pipe = os.fdopen(os.dup(self._input_fd), "wb", 0)
         self._close_input()
+        os.set_blocking(pipe.fileno(), False)
+        # Mostly the pipe takes all of it at once, and the program starts without a turn of the loop.
+        with contextlib.suppress(ConnectionError, BlockingIOError):
+            frame = frame[os.write(pipe.fileno(), frame) :]
+        if not frame:
+            pipe.close()
+            return
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, pipe)
         writer = asyncio.StreamWriter(transport, protocol, None, loop)

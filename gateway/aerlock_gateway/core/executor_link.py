@@ -160,7 +160,6 @@ class ExecutorLink:
 
     async def _take_events(self, head: jobs.Head) -> None:
         lease = _Lease(self._lease_seconds)
-        acknowledging: list[asyncio.Task[None]] = []
         if head.state == JOB_STATE_CANCELLING:
             self.cancel(head.job_id)
         while head.state not in TERMINAL:
@@ -168,9 +167,6 @@ class ExecutorLink:
                 async for batch in self._open_stream(head):
                     head = await self._joblog.append(head.id, batch.events)
                     lease.renew()
-                    # One at a time, while the next batch is read and committed.
-                    await asyncio.gather(*acknowledging)
-                    acknowledging = [self._spawn(self._acknowledge(head.job_id, head.last_offset))]
             except grpc.aio.AioRpcError as error:
                 if head.state in TERMINAL or await self._give_up(head, error):
                     return
@@ -180,6 +176,8 @@ class ExecutorLink:
                 await asyncio.sleep(_LONGEST_WAIT)
                 continue
             if head.state in TERMINAL:
+                # Only the end lets the executor forget something: earlier offsets need no words.
+                await self._acknowledge(head.job_id, head.last_offset)
                 return
             if lease.is_over():
                 await self._lose(head, f"The executor could not be reached for {self._lease_seconds:g} s.")

@@ -57,14 +57,16 @@ class Runs:
         Raises `NotFoundError`, `InvalidArgumentError`, `ExhaustedError` and `UnavailableError`.
         """
         key = RequestKey(account, "RunProgram", request.request_id, request)
-        if job_id := await self._database.read(key.find):
-            return await self._job(account, job_id)
-        _check_request(request)
-        row = await self._database.read(
-            lambda connection: catalog.find_visible(
-                connection, account, request.program_id, request.program_revision
-            )
-        )
+
+        def look_up(connection: sqlite3.Connection) -> jobs.JobRow | programs.ProgramRow:
+            if job_id := key.find(connection):
+                return find_visible(connection, account, job_id)
+            _check_request(request)
+            return catalog.find_visible(connection, account, request.program_id, request.program_revision)
+
+        row = await self._database.read(look_up)
+        if isinstance(row, jobs.JobRow):
+            return to_message(row)
         program = catalog.to_message(row)
         self._check_backend(request.backend_name, program)
         inputs = await resolve_inputs(
@@ -105,11 +107,6 @@ class Runs:
 
         result = await self._database.write(work, lambda result: self._joblog.publish(result[0]))
         return to_message(result[1])
-
-    async def _job(self, account: str, job_id: str) -> Job:
-        return to_message(
-            await self._database.read(lambda connection: find_visible(connection, account, job_id))
-        )
 
     def _check_backend(self, name: str, program: Program) -> None:
         backend = self._link.find_backend(name)
