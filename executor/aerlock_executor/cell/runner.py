@@ -31,12 +31,13 @@ def run(input_fd: int, output_fd: int, cell_limits: CellLimits, warm: bool) -> N
     try:
         if warm:
             run_sample()
+        _part_from_zygote()
         frames.write_frame(output_fd, CellFrame(ready=CellReady()).SerializeToString())
         message = frames.read_frame(input_fd)
         os.close(input_fd)
         if message is not None:
             start = CellStart.FromString(message)
-            _prepare(start, cell_limits)
+            _apply(start, cell_limits)
             status = _run_job(start, JobMessenger(output_fd))
     except BaseException:
         with contextlib.suppress(BaseException):
@@ -45,23 +46,28 @@ def run(input_fd: int, output_fd: int, cell_limits: CellLimits, warm: bool) -> N
         os._exit(status)
 
 
-def _prepare(start: CellStart, cell_limits: CellLimits) -> None:
-    """What a fork shares and a job must not: limits, random state, log level, output streams."""
+def _part_from_zygote() -> None:
+    """Renews what a fork shares and a job must not: random state, output streams, logging."""
     np.random.seed()
     for name, fd in (("stdout", 1), ("stderr", 2)):
         stream = _open_output(fd)
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-    _configure_logging(start.log_level or "WARNING")
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+
+
+def _apply(start: CellStart, cell_limits: CellLimits) -> None:
+    """Sets what the job asks for: log level and limits."""
+    _set_log_level(start.log_level or "WARNING")
     allowance = min(start.memory_bytes or cell_limits.memory_bytes, cell_limits.memory_bytes)
     limits.apply_memory(allowance)
     if start.cpu_seconds:
         limits.apply_cpu(start.cpu_seconds)
 
 
-def _configure_logging(level: str) -> None:
-    """The program's level on stderr; Qiskit's account of every transpiler pass only for DEBUG."""
-    logging.basicConfig(level=level, stream=sys.stderr, force=True)
+def _set_log_level(level: str) -> None:
+    """Sets the program's level; Qiskit's account of every transpiler pass comes only with DEBUG."""
+    logging.getLogger().setLevel(level)
     if level != "DEBUG":
         for name in _VERBOSE_LIBRARIES:
             logging.getLogger(name).setLevel(logging.WARNING)
