@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from aerlock.server_settings import ServerSettings
+from aerlock.server_settings import ServerSettings, SocketPath
 
 MIB = 1 << 20
 
@@ -17,8 +17,10 @@ class ExecutorSettings(ServerSettings):
     table: ClassVar[str] = "executor"
 
     data_dir: Path = Field(Path("executor"), description="directory of the spools, for the executor alone")
-    socket: Path = Field(
-        Path("executor.sock"), description="unix socket to listen on; its directory is the access check"
+    socket: SocketPath = Field(
+        Path("executor.sock"),
+        validate_default=True,
+        description="unix socket to listen on; its directory is the access check",
     )
     slots: int = Field(0, ge=0, le=256, description="jobs that run at the same time; 0 is one per core")
     warm_cells: int = Field(1, ge=0, le=64, description="cells kept ready for jobs to come")

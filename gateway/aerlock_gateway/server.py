@@ -1,15 +1,12 @@
 """The gateway's process: everything put together and served until a signal."""
 
 import asyncio
-import fcntl
 import json
 import logging
 import os
-import signal
 import sqlite3
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 
+from aerlock.server_process import StartError, make_directory, own_directory, start_on_socket, stop_event
 from aerlock.v1 import (
     backends_pb2,
     backends_pb2_grpc,
@@ -64,31 +62,27 @@ _SERVICES: Final = (
 )
 
 
-class StartError(Exception):
-    """The gateway cannot serve; the text says why and what to do."""
-
-
 async def serve(settings: GatewaySettings) -> None:
     """Serves until SIGTERM, SIGINT or, where asked for, the end of standard input.
 
     Raises:
         StartError: it cannot serve here.
     """
-    stop = _stop_event(settings)
-    with _locked(settings.data_dir):
+    stop = stop_event(settings.stop_on_stdin_eof)
+    with own_directory(settings.data_dir):
         async with _database(settings.data_dir) as database:
             await _serve_on(database, settings, stop)
 
 
-async def bootstrap(settings: GatewaySettings, token: str) -> str:
-    """Returns ``token`` if it is valid, else a new one of the first account.
+async def bootstrap(settings: GatewaySettings, token: str) -> None:
+    """Prints ``token`` if it is valid, else a new one of the first account.
 
     Raises:
         StartError: the database cannot be used.
     """
-    _make_data_dir(settings.data_dir)
+    make_directory(settings.data_dir)
     async with _database(settings.data_dir) as database:
-        return await Accounts(database).bootstrap(token)
+        print(await Accounts(database).bootstrap(token))
 
 
 async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio.Event) -> None:
@@ -117,7 +111,7 @@ async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio
         if settings.address_file:
             _write_atomically(settings.address_file, json.dumps(addresses))
         logger.info("listening on %s", ", ".join(addresses))
-        print("ready", flush=True)  # noqa: T201
+        print("ready", flush=True)
         await stop.wait()
         logger.info("stopping")
         await servicer.enter_graceful_shutdown()
@@ -154,7 +148,7 @@ def _make_server(accounts: Accounts, settings: GatewaySettings) -> grpc.aio.Serv
 
 async def _listen(server: grpc.aio.Server, settings: GatewaySettings) -> list[str]:
     """Binds and starts; returns the addresses as clients dial them."""
-    addresses = []
+    addresses = [f"unix:{settings.socket}"]
     for address in settings.listen:
         try:
             port = server.add_insecure_port(address)
@@ -164,53 +158,8 @@ async def _listen(server: grpc.aio.Server, settings: GatewaySettings) -> list[st
                 " choose another --listen"
             ) from None
         addresses.append(f"{address.rpartition(':')[0]}:{port}")
-    socket = _prepare_socket(settings)
-    try:
-        server.add_insecure_port(f"unix:{socket}")
-        await server.start()
-        # gRPC makes it 0755; clients of our group need to write. The directory keeps others out.
-        socket.chmod(0o660)
-    except (RuntimeError, OSError) as error:
-        raise StartError(f"cannot listen on --socket {socket}: {error}") from None
-    return [f"unix:{socket}", *addresses]
-
-
-def _prepare_socket(settings: GatewaySettings) -> Path:
-    try:
-        socket = settings.socket_path
-        socket.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        mode = socket.parent.stat().st_mode
-    except (ValueError, OSError) as error:
-        raise StartError(f"cannot use --socket: {error}") from None
-    if mode & 0o007:
-        raise StartError(
-            f"{socket.parent} is open to everyone, and it guards the socket: chmod 0750 {socket.parent}"
-        )
-    return socket
-
-
-def _make_data_dir(data_dir: Path) -> None:
-    try:
-        data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StartError(f"cannot make --data-dir {data_dir}: {error.strerror}") from None
-
-
-@contextmanager
-def _locked(data_dir: Path) -> Iterator[None]:
-    _make_data_dir(data_dir)
-    try:
-        lock = (data_dir / "lock").open("w")
-    except OSError as error:
-        raise StartError(f"cannot use --data-dir {data_dir}: {error.strerror}") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StartError(
-                f"another gateway serves {data_dir}. Stop it, or choose another --data-dir"
-            ) from None
-        yield
+    await start_on_socket(server, settings.socket)
+    return addresses
 
 
 @asynccontextmanager
@@ -226,22 +175,6 @@ async def _database(data_dir: Path) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
-
-
-def _stop_event(settings: GatewaySettings) -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if settings.stop_on_stdin_eof:
-
-        def read_to_end() -> None:
-            while os.read(0, 4096):
-                pass
-            loop.call_soon_threadsafe(stop.set)
-
-        threading.Thread(target=read_to_end, name="stdin", daemon=True).start()
-    return stop
 
 
 def _write_atomically(path: Path, text: str) -> None:

@@ -1,17 +1,13 @@
 """The gateway's settings: one table of name, default and help."""
 
 import ipaddress
-import os
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
-from aerlock.server_settings import ServerSettings
-
-# sockaddr_un.sun_path holds 108 bytes with its NUL; gRPC refuses longer paths without saying why.
-_LONGEST_SOCKET_PATH = 107
+from aerlock.server_settings import ServerSettings, SocketPath
 
 
 def _split(value: object) -> object:
@@ -38,14 +34,6 @@ def _check_address(address: str) -> str:
     return address
 
 
-def _check_socket_path(path: Path) -> Path:
-    path = path.absolute()
-    if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
-        raise ValueError(f"{path} is longer than {_LONGEST_SOCKET_PATH} bytes; choose a shorter path")
-    return path
-
-
-SocketPath = Annotated[Path, AfterValidator(_check_socket_path)]
 Address = Annotated[str, AfterValidator(_check_address)]
 
 
@@ -59,9 +47,10 @@ class GatewaySettings(ServerSettings):
         ("127.0.0.1:8765",),
         description="loopback addresses host:port, separated by commas; port 0 takes any free one",
     )
-    socket: SocketPath | None = Field(
-        None,
-        description="unix socket; its directory is the access check (default: DATA_DIR/gateway.sock)",
+    socket: SocketPath = Field(
+        Path("gateway.sock"),
+        validate_default=True,
+        description="unix socket to listen on; its directory is the access check",
     )
     executor_socket: SocketPath = Field(
         Path("executor.sock"), validate_default=True, description="unix socket of the executor"
@@ -76,8 +65,3 @@ class GatewaySettings(ServerSettings):
     )
     reflection: bool = Field(True, description="describe the services to whoever asks, without a token")
     stop_on_stdin_eof: bool = Field(False, description="stop when standard input closes")
-
-    @property
-    def socket_path(self) -> Path:
-        """The unix socket to listen on; raises ValueError where its path is too long."""
-        return self.socket or _check_socket_path(self.data_dir / "gateway.sock")

@@ -308,11 +308,23 @@ def test_root_is_refused(tmp_path):
     assert "Traceback" not in result.stderr
 
 
+def test_second_executor_on_the_same_data_is_refused(executor, unprivileged_python):
+    executor.start()
+    result = unprivileged_python(
+        *("-m", "aerlock_executor", "serve", "--data-dir", str(executor.folder)),
+        *("--socket", str(executor.folder / "second.sock")),
+        writable=(executor.folder,),
+    )
+    assert result.returncode == 1
+    assert "another server has --data-dir" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_socket_path_that_is_too_long_is_refused_with_a_sentence(unprivileged_folder, unprivileged_python):
     socket = unprivileged_folder / ("x" * 120)
     result = unprivileged_python(
         *("-m", "aerlock_executor", "serve", "--data-dir", str(unprivileged_folder), "--socket", str(socket)),
         writable=(unprivileged_folder,),
     )
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert "longer than 107 bytes" in result.stderr

@@ -96,7 +96,7 @@ def test_socket_path_that_is_too_long_is_refused(make_gateway):
 def test_second_gateway_on_the_same_data_is_refused(gateway):
     result = gateway.gateway.refuse_to_start("--listen", "127.0.0.1:0")
     assert result.returncode == 1
-    assert "another gateway" in result.stderr
+    assert "another server" in result.stderr
 
 
 def test_database_of_a_newer_version_is_refused(make_gateway):

@@ -8,9 +8,9 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,6 +19,18 @@ from pydantic_settings import (
 )
 
 CONFIG_VARIABLE = "AERLOCK_CONFIG"
+# sockaddr_un.sun_path holds 108 bytes with its NUL; gRPC refuses longer paths without saying why.
+LONGEST_SOCKET_PATH = 107
+
+
+def _check_socket_path(path: Path) -> Path:
+    path = path.absolute()
+    if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
+        raise ValueError(f"{path} is longer than {LONGEST_SOCKET_PATH} bytes; choose a shorter path")
+    return path
+
+
+SocketPath = Annotated[Path, AfterValidator(_check_socket_path)]
 
 
 class ServerSettings(BaseSettings):

@@ -1,12 +1,9 @@
 """The messenger of a job: publishes interim results on the cell's pipe and keeps the final one."""
 
-import json
 import threading
 from typing import Any
 
-from aerlock import codec
-from aerlock.codec.bounds import check_value
-from aerlock.program import UserMessenger
+from aerlock.program import UserMessenger, encode_message
 from aerlock.v1.values_pb2 import Value
 from aerlock_executor.cell.frames import write_frame
 from aerlock_executor.v1.cell_pb2 import CellFrame
@@ -39,15 +36,13 @@ class JobMessenger(UserMessenger):
     def publish(self, message: Any, encoder: Any = None, final: bool = False) -> None:  # noqa: ANN401
         """Publishes an interim result, or with ``final`` keeps it as the job's result.
 
-        ``encoder`` is a `json.JSONEncoder` class for objects that are no Values
-        by themselves. Waits while the reader is behind. Raises TypeError or
-        ValueError where the message cannot be a Value, RuntimeError once main
-        has returned.
+        Waits while the reader is behind. Raises what
+        `aerlock.program.encode_message` raises, and RuntimeError once main has returned.
         """
         if final:
             self.keep_final(message, encoder)
             return
-        frame = CellFrame(interim_result=_checked_value(message, encoder)).SerializeToString()
+        frame = CellFrame(interim_result=encode_message(message, encoder)).SerializeToString()
         with self._lock:
             if self._closed:
                 raise RuntimeError("main has returned; nothing can be published any more")
@@ -56,7 +51,7 @@ class JobMessenger(UserMessenger):
     def keep_final(self, message: Any, encoder: Any = None) -> None:  # noqa: ANN401
         """Keeps the final result; raises TwoFinalResultsError or InvalidResultError."""
         try:
-            value = _checked_value(message, encoder)
+            value = encode_message(message, encoder)
         except (TypeError, ValueError) as error:
             raise InvalidResultError(f"The final result cannot be sent: {error}") from error
         encoded = value.SerializeToString(deterministic=True)
@@ -77,11 +72,3 @@ class JobMessenger(UserMessenger):
         with self._lock:
             self._closed = True
             write_frame(self._fd, last.SerializeToString())
-
-
-def _checked_value(message: Any, encoder: Any) -> Value:  # noqa: ANN401
-    if encoder is not None:
-        message = json.loads(json.dumps(message, cls=encoder))
-    value = codec.to_value(message)
-    check_value(value, value.ByteSize())
-    return value

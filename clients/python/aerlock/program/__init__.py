@@ -5,12 +5,12 @@ Qiskit is imported when `ProgramBackend` is asked for.
 
 from typing import TYPE_CHECKING
 
-from aerlock.program.messenger import UserMessenger
+from aerlock.program.messenger import UserMessenger, encode_message
 
 if TYPE_CHECKING:
     from aerlock.program.backend import ProgramBackend
 
-__all__ = ["ProgramBackend", "UserMessenger"]
+__all__ = ["ProgramBackend", "UserMessenger", "encode_message"]
 
 
 def __getattr__(name: str) -> object:
