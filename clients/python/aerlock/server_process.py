@@ -80,9 +80,8 @@ def own_directory(data_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StartError(
-                f"another server has --data-dir {data_dir}: stop it, or choose another"
-            ) from None
+            message = f"another server has --data-dir {data_dir}: stop it, or choose another"
+            raise StartError(message) from None
         yield
 
 
