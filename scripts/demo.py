@@ -1,11 +1,13 @@
 """The whole path once: servers up, a program uploaded and run, its interim results printed as they come."""
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from aerlock import RuntimeService
+from aerlock.exceptions import AerlockError
 from aerlock.local_runtime import running_locally
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "hello_world"
@@ -68,4 +70,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except AerlockError as error:
+        sys.exit(f"The demo failed: {error}")
+    except KeyboardInterrupt:
+        sys.exit("Interrupted; the servers have been stopped.")

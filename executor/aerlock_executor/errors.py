@@ -3,6 +3,7 @@
 ExecutorError
 ├── InvalidTaskError   INVALID_ARGUMENT
 ├── NoSlotError        RESOURCE_EXHAUSTED
+├── SpoolError         UNAVAILABLE
 ├── StoppingError      UNAVAILABLE
 └── UnknownTaskError   NOT_FOUND
 """
@@ -26,6 +27,12 @@ class NoSlotError(ExecutorError):
     """Every slot is taken."""
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+class SpoolError(ExecutorError):
+    """The disk takes no spool."""
+
+    code = grpc.StatusCode.UNAVAILABLE
 
 
 class StoppingError(ExecutorError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from google.protobuf.message import DecodeError
 
 from aerlock.codec.bounds import ValueBoundsError, check_value
-from aerlock.v1.jobs_pb2 import FailureReason, JobFailure, JobWarning, LogOutput, LogSource
+from aerlock.v1.jobs_pb2 import FailureReason, JobFailure, LogOutput, LogSource
 from aerlock.v1.values_pb2 import Value
 from aerlock_executor.cell.frames import FrameDecoder, FrameError
 from aerlock_executor.spool import Spool
@@ -21,7 +21,6 @@ LOG_EVENT_BYTES = 32 << 10
 LOG_EVENT_SECONDS = 0.1
 # What an event costs beside its value, so that a flood of empty ones is bounded too.
 EVENT_OVERHEAD_BYTES = 48
-MAX_WARNING_CHARACTERS = 4096
 MAX_MESSAGE_CHARACTERS = 4096
 MAX_TRACEBACK_CHARACTERS = 32768
 
@@ -36,7 +35,7 @@ def now(event: TaskEvent) -> TaskEvent:
 
 @dataclass
 class FrameReader:
-    """Reads a cell's frames: interim results and warnings go to the spool, what ends it is kept.
+    """Reads a cell's frames: interim results go to the spool, what ends it is kept.
 
     ``fail`` is called once, for the first thing that is wrong; from there on
     what the cell writes is read and dropped.
@@ -91,10 +90,6 @@ class FrameReader:
             case "interim_result":
                 self._check(frame.interim_result, len(payload))
                 return TaskEvent(interim_result=frame.interim_result)
-            case "warning":
-                self._charge(len(payload))
-                message = frame.warning.message[:MAX_WARNING_CHARACTERS]
-                return TaskEvent(warning=JobWarning(code=frame.warning.code[:64], message=message))
             case "final_result":
                 self._check(frame.final_result, len(payload))
                 self.final_result = frame.final_result

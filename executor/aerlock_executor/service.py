@@ -8,7 +8,7 @@ import grpc
 from aerlock_executor.errors import ExecutorError
 from aerlock_executor.settings import ExecutorSettings
 from aerlock_executor.spool import Spool
-from aerlock_executor.supervisor import ENVIRONMENT, ISOLATION_TIER, Supervisor
+from aerlock_executor.supervisor import ISOLATION_TIER, Supervisor
 from aerlock_executor.v1 import executor_pb2, executor_pb2_grpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -29,8 +29,6 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
             slots=self._settings.slot_count,
             isolation_tier=ISOLATION_TIER,
             backends=info.backends,
-            environments=[ENVIRONMENT],
-            incarnation=self._supervisor.incarnation,
             qiskit_version=info.qiskit_version,
             qpy_version=info.qpy_version,
         )
@@ -50,7 +48,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
         self, request: executor_pb2.AttachTaskRequest, context: Context
     ) -> AsyncIterator[executor_pb2.AttachTaskResponse]:
         try:
-            spool = self._supervisor.spool(request.task_id)
+            spool = self._supervisor.spool(request.task_id, request.after_offset)
         except ExecutorError as error:
             await context.abort(error.code, str(error))
         async for page in _pages(spool, request.after_offset):

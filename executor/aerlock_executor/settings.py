@@ -32,7 +32,7 @@ class ExecutorSettings(ServerSettings):
     scratch_bytes: int = Field(256 * MIB, ge=MIB, description="size of a job's private /tmp")
     threads: int = Field(128, ge=4, description="threads of one job")
     open_files: int = Field(256, ge=32, description="file descriptors of one job")
-    output_bytes: int = Field(256 * MIB, ge=MIB, description="bytes of results of one job")
+    result_bytes: int = Field(256 * MIB, ge=MIB, description="bytes of results of one job")
     log_bytes: int = Field(16 * MIB, ge=0, description="bytes of stdout and stderr kept of one job")
     stop_on_stdin_eof: bool = Field(False, description="stop when standard input closes")
 

@@ -4,18 +4,17 @@ import asyncio
 import logging
 import os
 import re
-import uuid
 from pathlib import Path
 
 from aerlock.v1.jobs_pb2 import JOB_STATE_FAILED, FailureReason, JobFailure
-from aerlock_executor.errors import InvalidTaskError, NoSlotError, StoppingError, UnknownTaskError
+from aerlock_executor.errors import InvalidTaskError, NoSlotError, SpoolError, StoppingError, UnknownTaskError
 from aerlock_executor.output import now
 from aerlock_executor.pool import CellPool
 from aerlock_executor.settings import ExecutorSettings
 from aerlock_executor.spool import Spool
 from aerlock_executor.task import Limits, Task
 from aerlock_executor.v1.cell_pb2 import CellStart
-from aerlock_executor.v1.executor_pb2 import StartTaskRequest, TaskEnded, TaskEvent, TaskStarted
+from aerlock_executor.v1.executor_pb2 import StartTaskRequest, TaskEnded, TaskEvent
 from aerlock_executor.zygote import CellLimits, ZygoteInfo
 
 logger = logging.getLogger(__name__)
@@ -38,7 +37,6 @@ class Supervisor:
         self._tasks: dict[str, Task] = {}
         self._runs: set[asyncio.Task[None]] = set()
         self._stopping = False
-        self.incarnation = uuid.uuid4().hex
 
     @property
     def spools(self) -> dict[str, Spool]:
@@ -67,9 +65,9 @@ class Supervisor:
         self._stopping = True
         for task in self._tasks.values():
             task.fail(_lost("The executor was stopped while the job ran."))
-        await asyncio.gather(*self._runs)
         try:
             async with asyncio.timeout(grace_seconds):
+                await asyncio.gather(*self._runs)
                 await asyncio.gather(*(spool.deleted.wait() for spool in self._spools.values()))
         except TimeoutError:
             logger.warning("%d tasks end without acknowledgement; their spools stay", len(self._spools))
@@ -79,7 +77,7 @@ class Supervisor:
         """Starts the task, unless it is known, and returns its spool.
 
         Raises:
-            StoppingError, NoSlotError, InvalidTaskError: nothing was started.
+            StoppingError, NoSlotError, InvalidTaskError, SpoolError: nothing was started.
         """
         if spool := self._spools.get(request.task_id):
             return spool
@@ -88,7 +86,10 @@ class Supervisor:
         if len(self._tasks) >= self._settings.slot_count:
             raise NoSlotError(f"all {self._settings.slot_count} slots are taken")
         _check(request, {backend.name for backend in self.info.backends})
-        spool = Spool.create(self._spool_dir / f"{request.task_id}{SPOOL_SUFFIX}")
+        try:
+            spool = Spool.create(self._spool_dir / f"{request.task_id}{SPOOL_SUFFIX}")
+        except OSError as error:
+            raise SpoolError(f"the executor cannot write a spool: {error.strerror}") from error
         limits = self._limits(request)
         start = CellStart(
             source=request.source,
@@ -98,8 +99,7 @@ class Supervisor:
             memory_bytes=int(_smaller(self._settings.memory_bytes, request.limits.memory_bytes)),
             cpu_seconds=limits.cpu_seconds,
         )
-        started = TaskStarted(isolation_tier=ISOLATION_TIER, environment=ENVIRONMENT)
-        task = Task(request.task_id, start, started, limits, spool)
+        task = Task(request.task_id, start, limits, spool)
         self._spools[request.task_id] = spool
         self._tasks[request.task_id] = task
         run = asyncio.create_task(self._run(task))
@@ -107,16 +107,19 @@ class Supervisor:
         run.add_done_callback(self._runs.discard)
         return spool
 
-    def spool(self, task_id: str) -> Spool:
-        """Returns the spool of a known task.
+    def spool(self, task_id: str, after_offset: int = 0) -> Spool:
+        """Returns the spool of a known task that has the offset.
 
         Raises:
             UnknownTaskError: there is none.
+            InvalidTaskError: it has no such offset.
         """
-        try:
-            return self._spools[task_id]
-        except KeyError:
-            raise UnknownTaskError(f"no task {task_id!r}") from None
+        spool = self._spools.get(task_id)
+        if spool is None:
+            raise UnknownTaskError(f"no task {task_id!r}")
+        if not 0 <= after_offset <= spool.last_offset:
+            raise InvalidTaskError(f"after_offset must be from 0 to {spool.last_offset}")
+        return spool
 
     def cancel_task(self, task_id: str) -> None:
         """Ends the processes of a task; one that has ended stays as it is.
@@ -155,7 +158,7 @@ class Supervisor:
         return Limits(
             wall_seconds=wall,
             cpu_seconds=int(_smaller(cpu, asked.cpu_time.ToNanoseconds() / 1e9)),
-            output_bytes=int(_smaller(settings.output_bytes, asked.output_bytes)),
+            result_bytes=int(_smaller(settings.result_bytes, asked.result_bytes)),
             log_bytes=int(_smaller(settings.log_bytes, asked.log_bytes)),
         )
 

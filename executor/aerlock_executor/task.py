@@ -32,24 +32,21 @@ class Limits:
 
     wall_seconds: float
     cpu_seconds: int
-    output_bytes: int
+    result_bytes: int
     log_bytes: int
 
 
 class Task:
     """Runs one program in one cell and writes all that comes of it to ``spool``."""
 
-    def __init__(
-        self, task_id: str, start: CellStart, started: TaskStarted, limits: Limits, spool: Spool
-    ) -> None:
+    def __init__(self, task_id: str, start: CellStart, limits: Limits, spool: Spool) -> None:
         self.task_id = task_id
         self.spool = spool
         self._start = start
-        self._started = started
         self._limits = limits
         self._seen = Observations()
         self._cell: Cell | None = None
-        self._frames = FrameReader(spool, limits.output_bytes, self.fail)
+        self._frames = FrameReader(spool, limits.result_bytes, self.fail)
         self._logs = LogBudget(limits.log_bytes)
 
     async def run(self, pool: CellPool) -> None:
@@ -64,7 +61,7 @@ class Task:
         await self._end()
 
     def cancel(self) -> None:
-        """Ends the task's processes; it ends as CANCELLED unless something else had ended it."""
+        """Ends the task's processes; it ends as CANCELLED unless it has returned or failed first."""
         self._seen.cancelled = True
         self._kill()
 
@@ -100,6 +97,7 @@ class Task:
             self._seen.exit = await cell.wait()
         finally:
             deadline.cancel()
+            cell.kill()  # whatever went wrong, so that the readers come to an end
             await readers
         self._seen.final_result = self._frames.final_result
         self._seen.reported = self._frames.reported
@@ -107,7 +105,7 @@ class Task:
     def _append_started(self) -> None:
         try:
             # Nobody waits for this one: it travels with the first that somebody waits for.
-            self.spool.append([now(TaskEvent(started=self._started))], wake=False)
+            self.spool.append([now(TaskEvent(started=TaskStarted()))], wake=False)
         except OSError as error:
             self.fail(spool_failure(error))
 

@@ -43,7 +43,8 @@ def judge(seen: Observations, cpu_limit_seconds: int) -> TaskEnded:
     """Returns the end of a task, without its usage."""
     if seen.killed_for is not None:
         return TaskEnded(state=JOB_STATE_FAILED, failure=seen.killed_for)
-    if seen.cancelled:
+    # Of a cancelled program that ended by itself before it was killed, what happened counts.
+    if seen.cancelled and (seen.exit is None or seen.exit.signal == signal.SIGKILL):
         return TaskEnded(state=JOB_STATE_CANCELLED)
     if seen.exit is None:
         return _failed(

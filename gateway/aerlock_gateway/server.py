@@ -167,9 +167,7 @@ async def _database(data_dir: Path) -> AsyncIterator[Database]:
     path = data_dir / _DATABASE
     try:
         database = Database(path)
-    except SchemaTooNewError as error:
-        raise StartError(f"cannot use {path}: {error}") from None
-    except sqlite3.Error as error:
+    except (SchemaTooNewError, sqlite3.Error) as error:
         raise StartError(f"cannot use {path}: {error}") from None
     try:
         yield database

@@ -4,6 +4,7 @@ import json
 import logging
 import threading
 
+import grpc
 import pytest
 
 from aerlock import (
@@ -12,6 +13,7 @@ from aerlock import (
     JobStatus,
     NotAuthorizedError,
     RuntimeInvalidStateError,
+    RuntimeJob,
     RuntimeJobFailureError,
     RuntimeJobMaxTimeoutError,
     RuntimeJobNotFound,
@@ -19,6 +21,7 @@ from aerlock import (
     RuntimeProgramNotFound,
     RuntimeService,
 )
+from aerlock.v1 import jobs_pb2, jobs_pb2_grpc
 
 OPTIONS = {"backend_name": "aer_simulator"}
 PATIENCE_SECONDS = 60
@@ -130,7 +133,22 @@ def test_many_streams_at_once_each_get_everything_once(service, counter):
     for job, recorder in zip(jobs, recorders, strict=True):
         job.result(PATIENCE_SECONDS)
         assert recorder.calls == [(job.job_id(), {"number": number}) for number in range(200)]
-    assert sum(thread.name == "aerlock-callbacks" for thread in threading.enumerate()) >= 1
+
+
+def test_more_streams_start_no_more_threads(service, sleeper):
+    def start() -> RuntimeJob:
+        return service.run(sleeper, OPTIONS, callback=Recorder())
+
+    jobs = [start()]
+    try:
+        with_one = threading.active_count()
+        jobs += [start() for _ in range(5)]
+        assert threading.active_count() <= with_one
+    finally:
+        for job in jobs:
+            job.cancel()
+    for job in jobs:
+        job.wait_for_final_state(PATIENCE_SECONDS)
 
 
 def test_second_stream_of_a_job_is_refused_until_the_first_is_cancelled(running):
@@ -218,12 +236,15 @@ def test_logs_have_both_streams(service, counter):
     assert "to stderr\n" in job.logs()
 
 
-def test_logs_can_be_read_while_the_job_runs(running):
-    deadline = threading.Event()
-    for _ in range(100):
-        if "before" in running.logs():
-            break
-        deadline.wait(0.05)
+def test_logs_can_be_read_while_the_job_runs(running, stack):
+    kinds = [jobs_pb2.EVENT_KIND_LOG_OUTPUT]
+    request = jobs_pb2.WatchJobRequest(job_id=running.job_id(), kinds=kinds)
+    metadata = (("authorization", f"Bearer {stack.token}"),)
+    with grpc.insecure_channel(stack.address) as channel:
+        stream = jobs_pb2_grpc.JobServiceStub(channel).WatchJob(
+            request, metadata=metadata, timeout=PATIENCE_SECONDS
+        )
+        assert next(event for response in stream for event in response.events)
     assert "before\n" in running.logs()
     assert running.status() is JobStatus.RUNNING
 
@@ -316,11 +337,12 @@ SPEC = {
 }
 
 
-@pytest.mark.parametrize("form", ["text", "file", "folder"])
+@pytest.mark.parametrize("form", ["text", "file", "folder", "path"])
 def test_upload_from_each_form_keeps_every_field(service, tmp_path, form):
     (tmp_path / "program.py").write_text(COUNTER)
     (tmp_path / "metadata.json").write_text(json.dumps(metadata("uploaded", spec=SPEC)))
-    data = {"text": COUNTER, "file": str(tmp_path / "program.py"), "folder": str(tmp_path)}[form]
+    file = tmp_path / "program.py"
+    data = {"text": COUNTER, "file": str(file), "folder": str(tmp_path), "path": file}[form]
     program = service.program(service.upload_program(data, str(tmp_path / "metadata.json")))
     assert program.to_dict() == {
         "program_id": program.program_id,

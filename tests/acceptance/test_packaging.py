@@ -69,10 +69,17 @@ def test_client_without_extras_runs_a_program_and_has_no_qiskit(wheel, stack, tm
 def test_command_without_its_extra_says_how_to_install_it(wheel, tmp_path):
     environment = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True, timeout=60)
-    pip("--python", str(environment / "bin/python"), "install", "--no-deps", str(wheel))
-    result = subprocess.run(
-        [str(environment / "bin/aerlock"), "up"], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert result.returncode == 1
-    assert "pip install 'aerlock[cli]'" in result.stderr
-    assert "Traceback" not in result.stderr
+    python = str(environment / "bin/python")
+
+    def aerlock(command):
+        arguments = [str(environment / "bin/aerlock"), command]
+        return subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+
+    pip("--python", python, "install", "--no-deps", str(wheel))
+    assert "pip install 'aerlock[cli]'" in aerlock("version").stderr
+    pip("--python", python, "install", f"{wheel}[cli]")
+    assert aerlock("version").returncode == 0
+    refused = aerlock("up")
+    assert refused.returncode == 1
+    assert "pip install 'aerlock[server]'" in refused.stderr
+    assert "Traceback" not in refused.stderr

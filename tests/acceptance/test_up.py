@@ -1,19 +1,25 @@
 """``aerlock up`` and the other commands, as a person meets them."""
 
+import contextlib
 import json
 import os
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
+import time
 
+import grpc
 import psutil
 import pytest
 
 from aerlock import RuntimeService
 from aerlock.exceptions import AerlockError
 from aerlock.local_runtime import LocalRuntime
+from aerlock_executor.v1.executor_pb2 import GetExecutorInfoRequest
+from aerlock_executor.v1.executor_pb2_grpc import ExecutorServiceStub
 
 WAIT_AND_RETURN = """
 import time
@@ -230,3 +236,71 @@ def test_tokens_are_in_no_log(runtime):
     database = b"".join(path.read_bytes() for path in (runtime.data_dir / "gateway").glob("gateway.db*"))
     assert runtime.token.encode() not in database
     assert json.loads(runtime.credentials_file.read_text())["token"] == runtime.token
+
+
+def test_signal_during_the_start_stops_it(unprivileged_folder):
+    environment = {**os.environ, "AERLOCK_CREDENTIALS": str(unprivileged_folder / "credentials.json")}
+    command = [sys.executable, "-m", "aerlock.cli", "up", "--data-dir", str(unprivileged_folder / "data")]
+    with subprocess.Popen(
+        [*command, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, env=environment
+    ) as up:
+        while not psutil.Process(up.pid).children():
+            time.sleep(0.01)  # there is no event for another process's child
+        up.send_signal(signal.SIGTERM)
+        output, _ = up.communicate(timeout=60)
+    assert (up.returncode, output) == (0, b"")
+    assert not (unprivileged_folder / "credentials.json").exists()
+
+
+def test_failed_start_makes_no_token(unprivileged_folder):
+    data_dir = unprivileged_folder / "data"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert aerlock("up", "--data-dir", str(data_dir), "--listen", address).returncode == 1
+    with contextlib.closing(sqlite3.connect(data_dir / "gateway/gateway.db")) as database:
+        assert database.execute("SELECT count(*) FROM tokens").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("source", "slots"), [("toml", "3"), ("environment over toml", "4"), ("flag over environment", "5")]
+)
+def test_flag_beats_environment_beats_toml(unprivileged_folder, source, slots):
+    config = unprivileged_folder / "aerlock.toml"
+    config.write_text("[executor]\nslots = 3\n")
+    config.chmod(0o644)
+    environment = {**os.environ, "AERLOCK_CONFIG": config.name}
+    flags = ["--data-dir", str(unprivileged_folder / "data")]
+    if source != "toml":
+        environment["AERLOCK_EXECUTOR_SLOTS"] = "4"
+    if source.startswith("flag"):
+        flags += ["--slots", "5"]
+    command = [sys.executable, "-m", "aerlock.cli", "executor", *flags]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, env=environment, cwd=unprivileged_folder
+    ) as executor:
+        assert executor.stdout.readline() == b"ready\n"
+        with grpc.insecure_channel(f"unix:{unprivileged_folder}/data/run/executor/executor.sock") as channel:
+            info = ExecutorServiceStub(channel).GetExecutorInfo(GetExecutorInfoRequest())
+        executor.terminate()
+    assert info.slots == int(slots)
+
+
+@pytest.mark.parametrize("text", ["slots = ", "[executor]\nslots = 0.5\n", "[executor]\nslotz = 1\n"])
+def test_wrong_toml_is_one_sentence(unprivileged_folder, text):
+    config = unprivileged_folder / "aerlock.toml"
+    config.write_text(text)
+    config.chmod(0o644)
+    environment = {**os.environ, "AERLOCK_CONFIG": str(config)}
+    result = aerlock("executor", "--data-dir", str(unprivileged_folder / "data"), env=environment)
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+    assert str(config) in result.stderr or "slot" in result.stderr
+
+
+def test_data_dir_that_is_a_file_is_one_sentence(unprivileged_folder):
+    path = unprivileged_folder / "file"
+    path.touch()
+    result = aerlock("up", "--data-dir", str(path))
+    assert result.returncode == 1
+    assert str(path) in result.stderr
+    assert "Traceback" not in result.stderr

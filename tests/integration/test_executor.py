@@ -114,7 +114,6 @@ def test_events_are_numbered_from_1_and_end_with_the_end(executor):
         "final_result",
         "ended",
     ]
-    assert events[0].started.isolation_tier == "full"
     assert events[-1].ended.state == jobs_pb2.JOB_STATE_COMPLETED
 
 
@@ -140,6 +139,17 @@ def test_acknowledged_end_deletes_the_spool(executor):
     with pytest.raises(grpc.RpcError) as error:
         events_of(executor.stub.AttachTask(executor_pb2.AttachTaskRequest(task_id=request.task_id)))
     assert error.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+@pytest.mark.parametrize("offset", [-1, 1000])
+def test_attach_after_an_offset_that_is_not_there_is_refused(executor, offset):
+    executor.start()
+    request = executor.request("def main(backend, user_messenger):\n    return 1\n")
+    events_of(executor.stub.StartTask(request))
+    attach = executor_pb2.AttachTaskRequest(task_id=request.task_id, after_offset=offset)
+    with pytest.raises(grpc.RpcError) as error:
+        events_of(executor.stub.AttachTask(attach))
+    assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_more_tasks_than_slots_are_refused_and_not_started(executor):
@@ -212,7 +222,7 @@ def test_cpu_time_limit_ends_the_task(executor):
 def test_results_beyond_the_limit_end_the_task(executor):
     executor.start()
     source = "def main(backend, user_messenger):\n    while True: user_messenger.publish(bytes(10_000))\n"
-    events = executor.run(source, limits=executor_pb2.TaskLimits(output_bytes=1 << 20))
+    events = executor.run(source, limits=executor_pb2.TaskLimits(result_bytes=1 << 20))
     assert reason(events) == "OUTPUT_LIMIT"
     assert sum(len(event.interim_result.bytes_value) for event in events) <= 1 << 20
 

@@ -36,6 +36,8 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.refusing = False
+        self.refused = threading.Semaphore(0)
+        """Released once for each connection that was refused."""
         self.connections = 0
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -58,6 +60,7 @@ class Proxy:
                 client, _ = self._listener.accept()
                 if self.refusing:
                     client.close()
+                    self.refused.release()
                     continue
                 server = socket.create_connection(self._target)
                 with self._lock:
@@ -97,22 +100,32 @@ def steady(service) -> str:
     return service.upload_program(STEADY, metadata)
 
 
-def threads_named(name: str) -> int:
-    return sum(thread.name == name for thread in threading.enumerate())
+class Results(list):
+    """A callback that keeps the results that it gets, and lets a test wait for so many."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._grown = threading.Condition()
+
+    def __call__(self, job_id: str, result: object) -> None:
+        with self._grown:
+            self.append(result)
+            self._grown.notify_all()
+
+    def await_length(self, length: int) -> None:
+        with self._grown:
+            assert self._grown.wait_for(lambda: len(self) >= length, PATIENCE_SECONDS)
 
 
-def wait_until(condition) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def threads_named(name: str) -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == name]
 
 
 def test_stream_that_is_cut_again_and_again_delivers_each_result_once(service, proxy, steady):
-    results = [[], []]
-    jobs = [service.run(steady, OPTIONS, {"count": 300}, lambda _, n, to=to: to.append(n)) for to in results]
+    results = [Results(), Results()]
+    jobs = [service.run(steady, OPTIONS, {"count": 300}, callback) for callback in results]
     for cut in range(8):
-        wait_until(lambda cut=cut: len(results[0]) >= 30 * (cut + 1))
+        results[0].await_length(30 * (cut + 1))
         proxy.cut()
     assert [job.result(PATIENCE_SECONDS) for job in jobs] == [300, 300]
     assert results == [list(range(300))] * 2
@@ -126,7 +139,8 @@ def test_result_outlives_an_outage(service, proxy, steady):
     waiting.start()
     proxy.refusing = True
     proxy.cut()
-    waiting.join(1.0)
+    for _ in range(3):
+        assert proxy.refused.acquire(timeout=PATIENCE_SECONDS)
     assert waiting.is_alive()
     proxy.refusing = False
     waiting.join(PATIENCE_SECONDS)
@@ -145,11 +159,12 @@ def test_wait_ends_on_time_while_the_server_is_gone(service, proxy, steady):
 
 def test_one_thread_follows_all_jobs_and_ends_with_the_last(service, steady):
     jobs = [service.run(steady, OPTIONS, {"count": 30}, lambda *_: None) for _ in range(4)]
-    assert threads_named("aerlock-watch") == 1
-    assert threads_named("aerlock-callbacks") == 1
+    (watch,) = threads_named("aerlock-watch")
+    assert len(threads_named("aerlock-callbacks")) == 1
     for job in jobs:
         job.result(PATIENCE_SECONDS)
-    wait_until(lambda: threads_named("aerlock-watch") == 0)
+    watch.join(PATIENCE_SECONDS)
+    assert threads_named("aerlock-watch") == []
 
 
 def test_closed_service_wakes_who_waits(proxy, stack, steady):

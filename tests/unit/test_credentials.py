@@ -1,11 +1,14 @@
 """Where the client's address and token come from."""
 
 import json
+import socket
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pytest
 
-from aerlock._channel import is_local
+from aerlock._channel import Connection, is_local
 from aerlock.credentials import (
     Credentials,
     credentials_path,
@@ -13,7 +16,8 @@ from aerlock.credentials import (
     resolve_credentials,
     save_credentials,
 )
-from aerlock.exceptions import InputValueError, NotAuthorizedError
+from aerlock.exceptions import AerlockError, InputValueError, NotAuthorizedError
+from aerlock.v1 import server_pb2
 
 
 @pytest.fixture(autouse=True)
@@ -106,3 +110,40 @@ def test_any_other_address_needs_tls(address):
 def test_malformed_address_is_refused(address):
     with pytest.raises(InputValueError, match="is not an address"):
         is_local(address)
+
+
+@pytest.fixture
+def proxy(monkeypatch):
+    """A listener that the environment names as the proxy for everything."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        for name in ("no_proxy", "NO_PROXY", "no_grpc_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        for name in ("grpc_proxy", "https_proxy", "http_proxy", "HTTPS_PROXY", "HTTP_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        yield listener
+
+
+@pytest.mark.parametrize("form", ["127.0.0.1:{port}", "localhost:{port}", "unix:{folder}/socket"])
+def test_proxy_of_the_environment_sees_nothing_of_a_local_server(proxy, tmp_path, form):
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.add_insecure_port(f"unix:{tmp_path}/socket")
+    server.start()
+    connection = Connection(Credentials(form.format(port=port, folder=tmp_path), "secret"))
+    try:
+        with pytest.raises(grpc.RpcError) as answer:
+            connection.server.GetServerInfo(server_pb2.GetServerInfoRequest(), timeout=10)
+        assert answer.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+    finally:
+        connection.close()
+        server.stop(None).wait()
+
+
+def test_closed_connection_says_so():
+    connection = Connection(Credentials("127.0.0.1:1", "secret"))
+    connection.close()
+    with pytest.raises(AerlockError, match="the service was closed"):
+        connection.call(connection.server.GetServerInfo, server_pb2.GetServerInfoRequest())

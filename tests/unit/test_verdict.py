@@ -56,8 +56,15 @@ def test_what_the_supervisor_killed_for_beats_what_the_program_wrote():
     assert judge(seen, 10).failure == killed
 
 
-def test_cancelled_is_cancelled_however_the_program_exited():
+def test_program_that_was_killed_for_it_is_cancelled():
+    for exit_ in (exited(signal=signal.SIGKILL), None):
+        assert judge(Observations(cancelled=True, exit=exit_), 10).state == JOB_STATE_CANCELLED
+
+
+def test_program_that_ended_before_it_could_be_cancelled_has_its_own_end():
     assert (
         judge(Observations(cancelled=True, final_result=FINAL, exit=exited(0)), 10).state
-        == JOB_STATE_CANCELLED
+        == JOB_STATE_COMPLETED
     )
+    crashed = judge(Observations(cancelled=True, exit=exited(signal=signal.SIGSEGV)), 10)
+    assert crashed.state == JOB_STATE_FAILED

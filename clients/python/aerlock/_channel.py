@@ -49,6 +49,9 @@ _OPTIONS: Final = (
     ("grpc.service_config", json.dumps({"methodConfig": [{"name": _RETRIED, "retryPolicy": _RETRY_POLICY}]})),
 )
 
+# A proxy from the environment must never see what is plaintext because it stays on this machine.
+_LOCAL_OPTIONS: Final = (*_OPTIONS, ("grpc.enable_http_proxy", 0))
+
 Request = TypeVar("Request", contravariant=True)
 Response = TypeVar("Response", covariant=True)
 
@@ -64,6 +67,7 @@ class Connection:
         self.address = credentials.address
         self._metadata = (("authorization", f"Bearer {credentials.token}"),)
         self._channel = open_channel(credentials.address)
+        self._closed = False
         self.programs = programs_pb2_grpc.ProgramServiceStub(self._channel)
         self.jobs = jobs_pb2_grpc.JobServiceStub(self._channel)
         self.backends = backends_pb2_grpc.BackendServiceStub(self._channel)
@@ -71,22 +75,32 @@ class Connection:
 
     def call(self, method: "_Method[Request, Response]", request: Request) -> Response:
         """Calls a unary method; raises the exceptions of `aerlock.exceptions`."""
+        self._check_open()
         with translated_errors():
             return method(request, timeout=CALL_TIMEOUT_SECONDS, metadata=self._metadata)
 
     def open_stream(self, method: Callable[..., Any], request: object) -> Any:  # noqa: ANN401
-        """Opens a stream of responses, which ends with a grpc.RpcError or with its last response."""
+        """Opens a stream of responses, which ends with a grpc.RpcError or with its last response.
+
+        Raises `AerlockError` after `close`.
+        """
+        self._check_open()
         return method(request, metadata=self._metadata)
 
     def close(self) -> None:
         """Ends every call and the connection."""
+        self._closed = True
         self._channel.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise AerlockError("the service was closed: make a new RuntimeService")
 
 
 def open_channel(address: str) -> grpc.Channel:
-    """Opens a channel: plaintext to unix sockets and loopback only, TLS to any other address."""
+    """Opens a channel: plaintext and direct to unix sockets and loopback only, TLS to any other address."""
     if is_local(address):
-        return grpc.insecure_channel(address, options=_OPTIONS)
+        return grpc.insecure_channel(address, options=_LOCAL_OPTIONS)
     return grpc.secure_channel(address, grpc.ssl_channel_credentials(), options=_OPTIONS)
 
 

@@ -13,7 +13,12 @@ LONGEST_BACKOFF_SECONDS: Final = 5.0
 
 
 class Dispatcher:
-    """One thread that runs the callbacks, one after the other."""
+    """One thread that runs the callbacks, one after the other.
+
+    Its queue has no bound of its own: the one of a stream that waited for a slow
+    callback would hold up the results of every other job. What waits is at most
+    what the server lets the streamed jobs publish.
+    """
 
     def __init__(self) -> None:
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()

@@ -179,6 +179,8 @@ class _Stream:
                     self._recover(error)
                 backoff.wait(self._closed)
         except Exception as error:
+            if self._closed.is_set():
+                return
             logger.exception("the stream of events ended")
             self._watcher.fail_all(AerlockError(f"the stream of events ended: {error}"))
         finally:

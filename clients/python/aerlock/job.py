@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ from aerlock import codec
 from aerlock._channel import Connection, translated_errors
 from aerlock._subscription import Subscription, is_terminal
 from aerlock._threads import wait
+from aerlock._times import to_local_time, to_seconds
 from aerlock._watcher import Watcher
 from aerlock.exceptions import (
     AerlockError,
@@ -61,7 +62,7 @@ class RuntimeJob:
     @property
     def creation_date(self) -> datetime:
         """When the server accepted it, in local time."""
-        return self._job.times.create_time.ToDatetime(tzinfo=UTC).astimezone()
+        return to_local_time(self._job.times.create_time)
 
     @cached_property
     def inputs(self) -> dict[str, Any]:
@@ -112,8 +113,9 @@ class RuntimeJob:
 
         Works at any time, also after the job has ended. All callbacks of a
         service run in one thread of their own, in order; what one raises is
-        logged and the stream goes on. Raises `RuntimeInvalidStateError` while
-        another callback streams.
+        logged and the stream goes on. Results that wait for a slow callback wait
+        in memory: as many as its jobs publish. Raises `RuntimeInvalidStateError`
+        while another callback streams.
         """
         with self._lock:
             if self._callbacks is not None and not self._callbacks.finished.is_set():
@@ -164,7 +166,7 @@ class RuntimeJob:
         if not job.HasField("usage"):
             return {}
         return {
-            "cpu_seconds": job.usage.cpu_time.ToTimedelta().total_seconds(),
+            "cpu_seconds": to_seconds(job.usage.cpu_time),
             "peak_memory_bytes": job.usage.peak_memory_bytes,
             "output_bytes": job.usage.output_bytes,
         }

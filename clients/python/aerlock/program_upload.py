@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aerlock import codec
+from aerlock._times import to_duration
 from aerlock.exceptions import InputValueError
 from aerlock.v1 import programs_pb2
 
@@ -19,11 +20,22 @@ SPEC_KEYS: Final = ("backend_requirements", *SCHEMAS)
 def read_source(data: str | Path) -> dict[str, bytes]:
     """The files of a program: of a text, of a .py file, or of a folder with program.py.
 
-    Raises `InputValueError` where ``data`` is none of these.
+    Raises `InputValueError` where ``data`` is none of these, or cannot be read.
     """
     if isinstance(data, str) and ("\n" in data or "def main(" in data):
-        return {MAIN_FILE: data.encode()}
-    path = Path(data)
+        try:
+            return {MAIN_FILE: data.encode()}
+        except UnicodeEncodeError as error:
+            raise InputValueError(f"data is source text that is not UTF-8: {error}") from None
+    if not isinstance(data, str | Path):
+        raise InputValueError(f"data must be source text or a path, not {type(data).__name__}")
+    try:
+        return _read_files(Path(data))
+    except OSError as error:
+        raise InputValueError(f"data {str(data)!r} cannot be read: {error.strerror or error}") from None
+
+
+def _read_files(path: Path) -> dict[str, bytes]:
     if path.is_file():
         return {MAIN_FILE: path.read_bytes()}
     if path.is_dir():
@@ -62,19 +74,20 @@ def to_program(metadata: dict[str, Any], source: dict[str, bytes]) -> programs_p
         visibility=visibility,
         source=programs_pb2.ProgramSource(files=source),
     )
-    seconds = metadata["max_execution_time"]
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < 1e9:
-        raise InputValueError(f"max_execution_time must be a number of seconds above zero, not {seconds!r}")
-    program.max_execution_time.FromNanoseconds(round(seconds * 1e9))
+    limit = to_duration(metadata["max_execution_time"], "max_execution_time")
+    program.max_execution_time.CopyFrom(limit)
     for name in SCHEMAS:
         if spec.get(name):
-            setattr(program, f"{name}_schema", json.dumps(spec[name]))
+            setattr(program, f"{name}_schema", _json(f"spec.{name}", spec[name]))
     if requirements := spec.get("backend_requirements"):
-        _write_requirements(dict(requirements), program.backend_requirements)
+        _write_requirements(requirements, program.backend_requirements)
     return program
 
 
-def _write_requirements(requirements: dict[str, Any], target: programs_pb2.BackendRequirements) -> None:
+def _write_requirements(given: object, target: programs_pb2.BackendRequirements) -> None:
+    if not isinstance(given, Mapping):
+        raise InputValueError(f"backend_requirements must be a dict, not {type(given).__name__}")
+    requirements = dict(given)
     qubits = requirements.pop("min_num_qubits", None)
     if qubits is not None:
         if isinstance(qubits, bool) or not isinstance(qubits, int) or not 0 < qubits < 2**31:
@@ -82,7 +95,17 @@ def _write_requirements(requirements: dict[str, Any], target: programs_pb2.Backe
                 f"backend_requirements.min_num_qubits must be an integer above zero, not {qubits!r}"
             )
         target.min_num_qubits = qubits
-    target.other.CopyFrom(codec.to_map(requirements, "backend_requirements"))
+    try:
+        target.other.CopyFrom(codec.to_map(requirements, "backend_requirements"))
+    except (TypeError, ValueError) as error:
+        raise InputValueError(str(error)) from None
+
+
+def _json(name: str, value: object) -> str:
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputValueError(f"{name} must be a JSON Schema: {error}") from None
 
 
 def _text(name: str, value: object) -> str:

@@ -1,11 +1,12 @@
 """A program of the catalog, as its callers see it."""
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from aerlock import jsonview
 from aerlock._channel import Connection
+from aerlock._times import to_local_time, to_seconds
 from aerlock.exceptions import NotAuthorizedError
 from aerlock.parameters import ParameterNamespace
 from aerlock.v1 import programs_pb2
@@ -46,7 +47,7 @@ class RuntimeProgram:
     @property
     def max_execution_time(self) -> float:
         """Seconds of wall time after which a job of it is stopped."""
-        return self._program.max_execution_time.ToTimedelta().total_seconds()
+        return to_seconds(self._program.max_execution_time)
 
     @property
     def is_public(self) -> bool:
@@ -56,12 +57,12 @@ class RuntimeProgram:
     @property
     def creation_date(self) -> datetime:
         """When it was uploaded, in local time."""
-        return _local_time(self._program.create_time)
+        return to_local_time(self._program.create_time)
 
     @property
     def update_date(self) -> datetime:
         """When it last changed, in local time."""
-        return _local_time(self._program.update_time)
+        return to_local_time(self._program.update_time)
 
     @property
     def backend_requirements(self) -> dict[str, Any]:
@@ -134,10 +135,6 @@ class RuntimeProgram:
 def _schema(text: str) -> dict[str, Any]:
     schema = json.loads(text) if text else {}
     return schema if isinstance(schema, dict) else {}
-
-
-def _local_time(timestamp: Any) -> datetime:  # noqa: ANN401
-    return timestamp.ToDatetime(tzinfo=UTC).astimezone()  # type: ignore[no-any-return]
 
 
 def _described(schema: dict[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ fields give name, default and help. Nothing is read at import.
 
 import os
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -93,7 +94,10 @@ class _TomlTable(TomlConfigSettingsSource):
         if not path.is_file():
             sys.exit(f"{CONFIG_VARIABLE} names {path}, which is not a file")
         self._table = table
-        super().__init__(settings_cls, path)
+        try:
+            super().__init__(settings_cls, path)
+        except tomllib.TOMLDecodeError as error:
+            sys.exit(f"{path} is not TOML: {error}")
 
     def _read_file(self, file_path: Any) -> dict[str, Any]:  # noqa: ANN401 - the superclass's own type
         table = super()._read_file(file_path).get(self._table, {})

@@ -7,10 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-from google.protobuf import duration_pb2
-
 from aerlock import codec
 from aerlock._channel import Connection
+from aerlock._times import to_duration
 from aerlock._watcher import Watcher
 from aerlock.backend_info import BackendInfo
 from aerlock.credentials import resolve_credentials
@@ -33,14 +32,16 @@ class RuntimeService:
     ``address`` is ``host:port`` or ``unix:/path``; what is not given comes from
     the variables ``AERLOCK_ADDRESS`` and ``AERLOCK_TOKEN``, then from the
     credentials file that ``aerlock up`` writes. Safe to use from any thread.
-    Every method raises the exceptions of `aerlock.exceptions`.
+    Every method raises the exceptions of `aerlock.exceptions`; besides, an
+    argument of a type other than its annotation, and an input that no value can
+    carry, raise TypeError or ValueError.
     """
 
     def __init__(self, address: str | None = None, token: str | None = None) -> None:
         self._connection = Connection(resolve_credentials(address, token))
         self._watcher = Watcher(self._connection)
 
-    def upload_program(self, data: str, metadata: Mapping[str, Any] | str | Path | None = None) -> str:
+    def upload_program(self, data: str | Path, metadata: Mapping[str, Any] | str | Path | None = None) -> str:
         """Uploads a program and returns its id.
 
         ``data`` is the source text, or the path of a .py file, or of a folder
@@ -86,8 +87,9 @@ class RuntimeService:
 
         ``options`` need ``backend_name``; ``callback(job_id, interim_result)``
         is called for each interim result. Raises RuntimeProgramNotFound,
-        BackendNotFoundError, `InputValueError` that names each wrong input, and
-        QuotaExceededError.
+        BackendNotFoundError, `InputValueError` that names each wrong option or
+        input, QuotaExceededError, and TypeError or ValueError that says where
+        in ``inputs`` something cannot be sent, such as ``inputs.a[0]``.
         """
         request = _run_request(program_id, _options(options), _inputs(inputs))
         answer = self._connection.call(self._connection.jobs.RunProgram, request)
@@ -142,6 +144,8 @@ class RuntimeService:
 
 def _options(options: RuntimeOptions | Mapping[str, Any]) -> RuntimeOptions:
     if not isinstance(options, RuntimeOptions):
+        if not isinstance(options, Mapping):
+            raise InputValueError(f"options must be a dict or RuntimeOptions, not {type(options).__name__}")
         known = RuntimeOptions.__dataclass_fields__
         if unknown := [name for name in options if name not in known]:
             raise InputValueError(f"options have no {unknown[0]!r}: there are {', '.join(known)}")
@@ -154,6 +158,8 @@ def _inputs(inputs: Mapping[str, Any] | ParameterNamespace | None) -> dict[str, 
     if isinstance(inputs, ParameterNamespace):
         inputs.validate()
         return inputs.to_dict()
+    if inputs is not None and not isinstance(inputs, Mapping):
+        raise InputValueError(f"inputs must be a dict or what parameters() gave, not {type(inputs).__name__}")
     return dict(inputs or {})
 
 
@@ -170,8 +176,7 @@ def _run_request(
     request.options.image = options.image or ""
     request.options.log_level = (options.log_level or "").upper()
     if options.max_execution_time is not None:
-        limit = duration_pb2.Duration()
-        limit.FromNanoseconds(round(options.max_execution_time * 1e9))
+        limit = to_duration(options.max_execution_time, "max_execution_time")
         request.options.max_execution_time.CopyFrom(limit)
     return request
 

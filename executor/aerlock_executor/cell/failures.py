@@ -36,8 +36,6 @@ def describe(error: BaseException, program_files: Container[str]) -> JobFailure:
     )
     failure = JobFailure(reason=reason)
     try:
-        if isinstance(error, SystemExit):
-            failure.exit_code = error.code if isinstance(error.code, int) and abs(error.code) < 2**31 else 1
         failure.message = _shortened(_message(error), MAX_MESSAGE_BYTES)
         failure.traceback = _shortened(_traceback(error, program_files), MAX_TRACEBACK_BYTES)
     except Exception:

@@ -76,10 +76,9 @@ class CellFrame(_message.Message):
     INTERIM_RESULT_FIELD_NUMBER: _builtins.int
     FINAL_RESULT_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
-    WARNING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def ready(self) -> Global___CellReady:
-        """The first frame: the cell is isolated and warm."""
+        """The first frame: the cell is isolated, and warm where it had the time."""
 
     @_builtins.property
     def interim_result(self) -> _values_pb2.Value: ...
@@ -91,8 +90,6 @@ class CellFrame(_message.Message):
     def failure(self) -> _jobs_pb2.JobFailure:
         """The last frame of a program that raised."""
 
-    @_builtins.property
-    def warning(self) -> _jobs_pb2.JobWarning: ...
     def __init__(
         self,
         *,
@@ -100,13 +97,12 @@ class CellFrame(_message.Message):
         interim_result: _values_pb2.Value | None = ...,
         final_result: _values_pb2.Value | None = ...,
         failure: _jobs_pb2.JobFailure | None = ...,
-        warning: _jobs_pb2.JobWarning | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "final_result", b"final_result", "frame", b"frame", "interim_result", b"interim_result", "ready", b"ready", "warning", b"warning"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "final_result", b"final_result", "frame", b"frame", "interim_result", b"interim_result", "ready", b"ready"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "final_result", b"final_result", "frame", b"frame", "interim_result", b"interim_result", "ready", b"ready", "warning", b"warning"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "final_result", b"final_result", "frame", b"frame", "interim_result", b"interim_result", "ready", b"ready"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["ready", "interim_result", "final_result", "failure", "warning"]  # noqa: Y015
+    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["ready", "interim_result", "final_result", "failure"]  # noqa: Y015
     _WhichOneofArgType_frame: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_frame) -> _WhichOneofReturnType_frame | None: ...
 

@@ -87,19 +87,12 @@ class TaskStarted(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ISOLATION_TIER_FIELD_NUMBER: _builtins.int
-    ENVIRONMENT_FIELD_NUMBER: _builtins.int
-    isolation_tier: _builtins.str
-    environment: _builtins.str
     def __init__(
         self,
-        *,
-        isolation_tier: _builtins.str = ...,
-        environment: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["environment", b"environment", "isolation_tier", b"isolation_tier"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -193,10 +186,10 @@ class TaskLimits(_message.Message):
     WALL_TIME_FIELD_NUMBER: _builtins.int
     CPU_TIME_FIELD_NUMBER: _builtins.int
     MEMORY_BYTES_FIELD_NUMBER: _builtins.int
-    OUTPUT_BYTES_FIELD_NUMBER: _builtins.int
+    RESULT_BYTES_FIELD_NUMBER: _builtins.int
     LOG_BYTES_FIELD_NUMBER: _builtins.int
     memory_bytes: _builtins.int
-    output_bytes: _builtins.int
+    result_bytes: _builtins.int
     """Bytes of results; beyond that the task fails with OUTPUT_LIMIT."""
     log_bytes: _builtins.int
     """Bytes of stdout and stderr; beyond that they are counted and dropped."""
@@ -210,12 +203,12 @@ class TaskLimits(_message.Message):
         wall_time: _duration_pb2.Duration | None = ...,
         cpu_time: _duration_pb2.Duration | None = ...,
         memory_bytes: _builtins.int = ...,
-        output_bytes: _builtins.int = ...,
+        result_bytes: _builtins.int = ...,
         log_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cpu_time", b"cpu_time", "wall_time", b"wall_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_time", b"cpu_time", "log_bytes", b"log_bytes", "memory_bytes", b"memory_bytes", "output_bytes", b"output_bytes", "wall_time", b"wall_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_time", b"cpu_time", "log_bytes", b"log_bytes", "memory_bytes", b"memory_bytes", "result_bytes", b"result_bytes", "wall_time", b"wall_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -440,35 +433,27 @@ class GetExecutorInfoResponse(_message.Message):
     SLOTS_FIELD_NUMBER: _builtins.int
     ISOLATION_TIER_FIELD_NUMBER: _builtins.int
     BACKENDS_FIELD_NUMBER: _builtins.int
-    ENVIRONMENTS_FIELD_NUMBER: _builtins.int
-    INCARNATION_FIELD_NUMBER: _builtins.int
     QISKIT_VERSION_FIELD_NUMBER: _builtins.int
     QPY_VERSION_FIELD_NUMBER: _builtins.int
     slots: _builtins.int
     """Tasks that may run at the same time."""
     isolation_tier: _builtins.str
-    incarnation: _builtins.str
-    """Changes whenever the executor starts."""
     qiskit_version: _builtins.str
     qpy_version: _builtins.int
     @_builtins.property
     def backends(self) -> _containers.RepeatedCompositeFieldContainer[_backends_pb2.Backend]: ...
-    @_builtins.property
-    def environments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
         slots: _builtins.int = ...,
         isolation_tier: _builtins.str = ...,
         backends: _abc.Iterable[_backends_pb2.Backend] | None = ...,
-        environments: _abc.Iterable[_builtins.str] | None = ...,
-        incarnation: _builtins.str = ...,
         qiskit_version: _builtins.str = ...,
         qpy_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backends", b"backends", "environments", b"environments", "incarnation", b"incarnation", "isolation_tier", b"isolation_tier", "qiskit_version", b"qiskit_version", "qpy_version", b"qpy_version", "slots", b"slots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backends", b"backends", "isolation_tier", b"isolation_tier", "qiskit_version", b"qiskit_version", "qpy_version", b"qpy_version", "slots", b"slots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -98,9 +98,10 @@ class ExecutorServiceServicer:
 
         Errors:
         - RESOURCE_EXHAUSTED: every slot is taken. Nothing was started.
-        - INVALID_ARGUMENT: no such backend or environment, or a limit that is not
-        set. Nothing was started.
-        - UNAVAILABLE: the executor is stopping. Nothing was started.
+        - INVALID_ARGUMENT: the task_id or the log_level is not of its form, or
+        there is no such backend or environment. Nothing was started.
+        - UNAVAILABLE: the executor is stopping, or cannot write a spool. Nothing
+        was started.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,6 +112,7 @@ class ExecutorServiceServicer:
 
         Errors:
         - NOT_FOUND: no such task. Nothing was started.
+        - INVALID_ARGUMENT: after_offset is not one of the task's offsets, or 0.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -49,15 +49,17 @@ class ExecutorServiceStub:
 
     Errors:
     - RESOURCE_EXHAUSTED: every slot is taken. Nothing was started.
-    - INVALID_ARGUMENT: no such backend or environment, or a limit that is not
-      set. Nothing was started.
-    - UNAVAILABLE: the executor is stopping. Nothing was started.
+    - INVALID_ARGUMENT: the task_id or the log_level is not of its form, or
+      there is no such backend or environment. Nothing was started.
+    - UNAVAILABLE: the executor is stopping, or cannot write a spool. Nothing
+      was started.
     """
     AttachTask: _grpc.UnaryStreamMultiCallable[_executor_pb2.AttachTaskRequest, _executor_pb2.AttachTaskResponse]
     """Streams a known task's events after an offset, as StartTask does.
 
     Errors:
     - NOT_FOUND: no such task. Nothing was started.
+    - INVALID_ARGUMENT: after_offset is not one of the task's offsets, or 0.
     """
     AckTask: _grpc.UnaryUnaryMultiCallable[_executor_pb2.AckTaskRequest, _executor_pb2.AckTaskResponse]
     """Says that events up to this offset are committed. When that covers
@@ -95,15 +97,17 @@ class ExecutorServiceAsyncStub(ExecutorServiceStub):
 
     Errors:
     - RESOURCE_EXHAUSTED: every slot is taken. Nothing was started.
-    - INVALID_ARGUMENT: no such backend or environment, or a limit that is not
-      set. Nothing was started.
-    - UNAVAILABLE: the executor is stopping. Nothing was started.
+    - INVALID_ARGUMENT: the task_id or the log_level is not of its form, or
+      there is no such backend or environment. Nothing was started.
+    - UNAVAILABLE: the executor is stopping, or cannot write a spool. Nothing
+      was started.
     """
     AttachTask: _aio.UnaryStreamMultiCallable[_executor_pb2.AttachTaskRequest, _executor_pb2.AttachTaskResponse]  # type: ignore[assignment]
     """Streams a known task's events after an offset, as StartTask does.
 
     Errors:
     - NOT_FOUND: no such task. Nothing was started.
+    - INVALID_ARGUMENT: after_offset is not one of the task's offsets, or 0.
     """
     AckTask: _aio.UnaryUnaryMultiCallable[_executor_pb2.AckTaskRequest, _executor_pb2.AckTaskResponse]  # type: ignore[assignment]
     """Says that events up to this offset are committed. When that covers
@@ -150,9 +154,10 @@ class ExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - RESOURCE_EXHAUSTED: every slot is taken. Nothing was started.
-        - INVALID_ARGUMENT: no such backend or environment, or a limit that is not
-          set. Nothing was started.
-        - UNAVAILABLE: the executor is stopping. Nothing was started.
+        - INVALID_ARGUMENT: the task_id or the log_level is not of its form, or
+          there is no such backend or environment. Nothing was started.
+        - UNAVAILABLE: the executor is stopping, or cannot write a spool. Nothing
+          was started.
         """
 
     @_abc_1.abstractmethod
@@ -165,6 +170,7 @@ class ExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - NOT_FOUND: no such task. Nothing was started.
+        - INVALID_ARGUMENT: after_offset is not one of the task's offsets, or 0.
         """
 
     @_abc_1.abstractmethod

@@ -6,6 +6,7 @@ import re
 import secrets
 import sqlite3
 import string
+from functools import partial
 from importlib import resources
 from typing import Final
 
@@ -53,7 +54,7 @@ class Catalog:
         revision = await self._check(request.program)
         visibility = request.program.visibility or VISIBILITY_PRIVATE
 
-        def write(connection: sqlite3.Connection) -> programs.ProgramRow:
+        def write(connection: sqlite3.Connection) -> Program:
             program_id = key.find(connection)
             if program_id is None:
                 program_id = _new_id(request.program.name)
@@ -61,9 +62,10 @@ class Catalog:
                 programs.insert(connection, program_id, account, visibility, now, revision)
                 accounts.insert_audit(connection, now, account, "program.upload", program_id)
                 key.remember(connection, program_id)
-            return find_visible(connection, account, program_id)
+            # Inside the transaction: a program that cannot be shown is not stored.
+            return to_message(find_visible(connection, account, program_id))
 
-        return to_message(await self._database.write(write))
+        return await self._database.write(write)
 
     async def get(self, account: str, request: GetProgramRequest) -> Program:
         """Returns a program, with its source where asked for by the owner; raises `NotFoundError`."""
@@ -92,7 +94,7 @@ class Catalog:
         """Stores the programs that ship with this version, each under its plain name."""
         for program_id, module in _SHIPPED.items():
             revision = await self._check(_load_shipped(module))
-            await self._database.write(lambda connection: _register(connection, program_id, revision))  # noqa: B023
+            await self._database.write(partial(_register, program_id=program_id, revision=revision))
 
     async def _check(self, program: Program) -> programs.Revision:
         metadata, signature = await check_program(self._checker, program)

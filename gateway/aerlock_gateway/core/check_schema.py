@@ -7,10 +7,10 @@ from typing import Any, Final, NoReturn
 
 import jsonschema_rs
 
-LARGEST_SCHEMA: Final = 64 * 1024
+from aerlock_gateway.core.bounds import LARGEST_SCHEMA, MOST_VIOLATIONS
+
 _MOST_SUBSCHEMAS: Final = 200
 _DEEPEST: Final = 64
-_MOST_VIOLATIONS: Final = 20
 _LONGEST_SENTENCE: Final = 160
 _LONGEST_PATH: Final = 100
 _REGEX_BYTES: Final = 1 << 20
@@ -158,13 +158,13 @@ def _properties(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _explain(errors: Iterable[jsonschema_rs.ValidationError]) -> Iterable[Violation]:
-    for error in itertools.islice(errors, _MOST_VIOLATIONS):
+    for error in itertools.islice(errors, MOST_VIOLATIONS):
         path, kind = error.instance_path, error.kind
         # Name the inputs that are missing or too many rather than the whole.
         if kind.name == "required" and not path:
             yield _pointer([kind.as_dict()["property"]]), "is required"
         elif kind.name == "additionalProperties" and not path:
-            for name in kind.as_dict()["unexpected"][:_MOST_VIOLATIONS]:
+            for name in kind.as_dict()["unexpected"][:MOST_VIOLATIONS]:
                 yield _pointer([name]), "is not an input of this program"
         else:
             yield _pointer(path), _shorten(error.message)

@@ -1,34 +1,53 @@
 """What a program's source must be; runs in the checker's process only."""
 
 import ast
+from collections.abc import Mapping
 from typing import Any, Final
 
+MAIN_FILE: Final = "program.py"
+"""The file that defines main."""
+
 _LONGEST_MESSAGE: Final = 200
+_FIELD: Final = "program.source.files"
 
 
-def check_source(source: str) -> dict[str, Any]:
+def check_sources(files: Mapping[str, str]) -> dict[str, Any]:
     """Returns ``violations``, pairs of field and sentence, and the ``signature`` of main.
 
-    The signature has ``parameters``, the names that inputs may have, ``required``,
-    those without a default, and ``any_name``, whether main takes ``**kwargs``.
+    ``files`` has the text of each file by its name; one without `MAIN_FILE` is
+    checked for the rest. The signature has ``parameters``, the names that inputs
+    may have, ``required``, those without a default, and ``any_name``, whether main
+    takes ``**kwargs``.
     """
-    field = "program.source.files.program.py"
-    signature: dict[str, Any] = {"parameters": [], "required": [], "any_name": False}
+    answer: dict[str, Any] = {
+        "violations": [],
+        "signature": {"parameters": [], "required": [], "any_name": False},
+    }
+    for name, text in files.items():
+        field = f"{_FIELD}.{name}"
+        tree = _parse(name, text)
+        if isinstance(tree, str):
+            answer["violations"].append((field, tree[:_LONGEST_MESSAGE]))
+        elif name == MAIN_FILE:
+            main = _find_main(tree)
+            if isinstance(main, str):
+                answer["violations"].append((field, main))
+            else:
+                answer["signature"], wrong = _check_signature(main.args)
+                answer["violations"] += [(field, sentence) for sentence in wrong]
+    return answer
+
+
+def _parse(name: str, text: str) -> ast.Module | str:
+    """Returns the tree of a file that can be compiled, or what is wrong with it."""
     try:
-        tree = ast.parse(source, "program.py")
-        compile(source, "program.py", "exec", dont_inherit=True)
+        tree = ast.parse(text, name)
+        compile(text, name, "exec", dont_inherit=True)
     except SyntaxError as error:
-        sentence = f"line {error.lineno}: {error.msg}"[:_LONGEST_MESSAGE]
-        return {"violations": [(field, sentence)], "signature": signature}
+        return f"line {error.lineno}: {error.msg}" if error.lineno else f"cannot be parsed: {error.msg}"
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:
-        return {
-            "violations": [(field, f"cannot be parsed: {error or type(error).__name__}"[:_LONGEST_MESSAGE])],
-            "signature": signature,
-        }
-    main = _find_main(tree)
-    if isinstance(main, str):
-        return {"violations": [(field, main)], "signature": signature}
-    return _check_signature(field, main.args)
+        return f"cannot be parsed: {error or type(error).__name__}"
+    return tree
 
 
 def _find_main(tree: ast.Module) -> ast.FunctionDef | str:
@@ -47,7 +66,8 @@ def _find_main(tree: ast.Module) -> ast.FunctionDef | str:
     return "has no function main at top level; add def main(backend, user_messenger, **kwargs)"
 
 
-def _check_signature(field: str, arguments: ast.arguments) -> dict[str, Any]:
+def _check_signature(arguments: ast.arguments) -> tuple[dict[str, Any], list[str]]:
+    """Returns the signature of main and what is wrong with it."""
     positional = arguments.posonlyargs + arguments.args
     optional = positional[len(positional) - len(arguments.defaults) :]
     required = [argument.arg for argument in positional[2:] if argument not in optional]
@@ -58,13 +78,13 @@ def _check_signature(field: str, arguments: ast.arguments) -> dict[str, Any]:
     ]
     violations = []
     if len(positional) < 2 and not (arguments.vararg and not positional):
-        violations.append((field, "main must take two positional parameters, backend and user_messenger"))
+        violations.append("main must take two positional parameters, backend and user_messenger")
     if hidden := [argument.arg for argument in arguments.posonlyargs[2:] if argument.arg in required]:
-        violations.append((field, f"main's parameter {hidden[0]} is positional-only, so no input can set it"))
+        violations.append(f"main's parameter {hidden[0]} is positional-only, so no input can set it")
     names = [argument.arg for argument in arguments.args[max(0, 2 - len(arguments.posonlyargs)) :]]
     signature = {
         "parameters": names + [argument.arg for argument in arguments.kwonlyargs],
         "required": required,
         "any_name": arguments.kwarg is not None,
     }
-    return {"violations": violations, "signature": signature}
+    return signature, violations

@@ -37,9 +37,12 @@ class Checker:
         async with self._lock:
             await self._kill()
 
-    async def check_program(self, source: str, schemas: dict[str, str]) -> dict[str, Any]:
-        """Returns violations, signature and parameters of a program; raises `TooCostlyError`."""
-        return await self._ask({"check": "program", "source": source, "schemas": schemas})
+    async def check_program(self, files: dict[str, str], schemas: dict[str, str]) -> dict[str, Any]:
+        """Returns violations, signature and parameters of a program; raises `TooCostlyError`.
+
+        ``files`` has the source text of each file by its name, ``schemas`` the text of each schema by field.
+        """
+        return await self._ask({"check": "program", "files": files, "schemas": schemas})
 
     async def check_inputs(self, schema: str, inputs: str) -> dict[str, Any]:
         """Returns violations and defaults for inputs, given as JSON text; raises `TooCostlyError`."""

@@ -12,7 +12,7 @@ import warnings
 from typing import BinaryIO
 
 from aerlock_gateway.core.check_schema import check_inputs, check_schemas
-from aerlock_gateway.core.check_source import check_source
+from aerlock_gateway.core.check_source import check_sources
 
 _MEMORY_BYTES = 1 << 30
 _CPU_SECONDS = 3
@@ -33,7 +33,7 @@ def main() -> None:
 
 def _answer(request: dict[str, object]) -> dict[str, object]:
     if request["check"] == "program":
-        answer = check_source(str(request["source"]))
+        answer = check_sources(request["files"])  # type: ignore[arg-type]
         parameters, violations = check_schemas(request["schemas"])  # type: ignore[arg-type]
         answer["violations"] += violations
         return {**answer, "parameters": parameters}

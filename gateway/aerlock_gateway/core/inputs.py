@@ -7,11 +7,11 @@ from typing import Any, Final
 from aerlock.codec.bounds import ValueBoundsError, check_map
 from aerlock.jsonview import map_to_python
 from aerlock.v1.values_pb2 import MapEntry, MapValue
+from aerlock_gateway.core.bounds import MOST_VIOLATIONS
 from aerlock_gateway.core.checker import Checker, TooCostlyError
 from aerlock_gateway.core.values import from_json
 from aerlock_gateway.errors import InvalidArgumentError, Violation
 
-_MOST_VIOLATIONS: Final = 20
 _MOST_NAMES: Final = 10
 _LONGEST_NAME: Final = 64
 
@@ -23,10 +23,7 @@ async def resolve_inputs(
 
     Raises `InvalidArgumentError` that names the inputs that are wrong, missing or unknown.
     """
-    try:
-        check_map(inputs, inputs.ByteSize())
-    except ValueBoundsError as error:
-        raise InvalidArgumentError.of([Violation("inputs", str(error))]) from None
+    _check_bounds(inputs, "")
     resolved = MapValue(entries=[entry for entry in inputs.entries if not entry.value.HasField("null_value")])
     violations = _unknown(resolved, signature)
     if schema:
@@ -36,8 +33,16 @@ async def resolve_inputs(
         # The first sentence about each field: main and schema may find the same.
         first = {violation.field: violation for violation in reversed(violations)}
         violations = [violation for violation in violations if violation is first[violation.field]]
-        raise InvalidArgumentError.of(violations[:_MOST_VIOLATIONS])
+        raise InvalidArgumentError.of(violations[:MOST_VIOLATIONS])
+    _check_bounds(resolved, "with the program's defaults ")
     return resolved
+
+
+def _check_bounds(inputs: MapValue, which: str) -> None:
+    try:
+        check_map(inputs, inputs.ByteSize())
+    except ValueBoundsError as error:
+        raise InvalidArgumentError.of([Violation("inputs", f"{which}{error}")]) from None
 
 
 def _unknown(inputs: MapValue, signature: Mapping[str, Any]) -> list[Violation]:

@@ -12,6 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from aerlock.v1.jobs_pb2 import JOB_STATE_CANCELLING, JOB_STATE_QUEUED, Job, JobOptions, RunProgramRequest
 from aerlock.v1.programs_pb2 import Program
 from aerlock_gateway.core import catalog, clock
+from aerlock_gateway.core.bounds import EXECUTION_TIME, is_execution_time
 from aerlock_gateway.core.checker import Checker
 from aerlock_gateway.core.executor_link import ExecutorLink
 from aerlock_gateway.core.idempotency import RequestKey
@@ -165,12 +166,11 @@ def _check_request(request: RunProgramRequest) -> None:
         f"must be one of {', '.join(_LOG_LEVELS)}",
     )
     require(options.image in ("", _ENVIRONMENT), "options.image", f'must be empty or "{_ENVIRONMENT}"')
-    limit = options.max_execution_time
     require(
         not options.HasField("max_execution_time")
-        or (limit.seconds >= 0 and limit.nanos >= 0 and (limit.seconds, limit.nanos) > (0, 0)),
+        or is_execution_time(options.max_execution_time),
         "options.max_execution_time",
-        "must be above zero",
+        EXECUTION_TIME,
     )
     require(
         len(request.tags) <= _MOST_TAGS, "tags", f"are {len(request.tags)}; at most {_MOST_TAGS} are allowed"

@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from aerlock.v1 import jobs_pb2
 from aerlock_gateway.core.jobs import find_visible
 from aerlock_gateway.errors import InvalidArgumentError, UnavailableError, Violation
 from aerlock_gateway.store import events
 from aerlock_gateway.store.database import Database
+
+_KINDS: Final = frozenset(jobs_pb2.EventKind.values()) - {jobs_pb2.EVENT_KIND_UNSPECIFIED}
 
 
 class Bell:
@@ -72,6 +75,9 @@ class Watch:
         kinds = _kinds(request.kinds)
         row = await self._database.read(lambda connection: find_visible(connection, account, request.job_id))
         after = request.after_sequence
+        if after > row.last_sequence:
+            sentence = f"is beyond {row.last_sequence}, the last sequence of the job by now; resume from there"
+            raise InvalidArgumentError.of([Violation("after_sequence", sentence)])
         with self._bell.listen(job_key(request.job_id)) as rung:
             while True:
                 rung.clear()
@@ -138,7 +144,7 @@ class Watch:
 
 
 def _kinds(kinds: Iterable[int]) -> frozenset[int]:
-    if unknown := [kind for kind in kinds if kind not in range(1, 6)]:
+    if unknown := [kind for kind in kinds if kind not in _KINDS]:
         raise InvalidArgumentError.of([Violation("kinds", f"{unknown[0]} is not an EventKind; leave it out")])
     return frozenset(kinds)
 

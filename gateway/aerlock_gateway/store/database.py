@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -26,9 +27,13 @@ class Database:
     shared by many, and without load nobody waits for a timer.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Opens or creates the file and migrates it; raises `SchemaTooNewError` and `sqlite3.Error`."""
+    def __init__(self, path: Path, busy_seconds: float = _BUSY_SECONDS) -> None:
+        """Opens or creates the file and migrates it; raises `SchemaTooNewError` and `sqlite3.Error`.
+
+        ``busy_seconds`` is how long a transaction waits for another process that holds the file.
+        """
         self._path = path
+        self._busy_seconds = busy_seconds
         self._loop = asyncio.get_running_loop()
         self._connections: list[sqlite3.Connection] = []
         self._local = threading.local()
@@ -72,7 +77,7 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            self._path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
         )
         connection.execute("PRAGMA foreign_keys = ON")
         self._connections.append(connection)
@@ -142,7 +147,9 @@ def _commit(connection: sqlite3.Connection, group: list[_Write[Any]]) -> None:
         connection.execute("COMMIT")
     except Exception as error:
         if connection.in_transaction:
-            connection.execute("ROLLBACK")
+            # Where even that fails, the next transaction fails and tries again: the thread lives on.
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
         for write in group:
             write.error = write.error or error
 

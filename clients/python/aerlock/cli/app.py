@@ -7,16 +7,23 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from aerlock import __version__
-from aerlock.cli.commands import bootstrap_command, doctor_command, executor_command, gateway_command
+from aerlock.cli.commands import (
+    CommandError,
+    bootstrap_command,
+    doctor_command,
+    executor_command,
+    gateway_command,
+)
 from aerlock.cli.layout import Layout
-from aerlock.cli.up import UpError, run_until_signal
 
 app = typer.Typer(
     name="aerlock",
@@ -27,6 +34,11 @@ app = typer.Typer(
 )
 # The servers parse their own flags, so that --help of each shows its one table of settings.
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+HELP_OF_A_SERVER = """\
+aerlock {server} --data-dir DIR --runtime-dir DIR name the installation, as `aerlock up` does;
+the directories and sockets below are set from them. The further settings:
+"""
 
 DataDir = Annotated[
     Path | None,
@@ -48,8 +60,9 @@ def up(
     data_dir: DataDir = None,
     runtime_dir: RuntimeDir = None,
     listen: Annotated[
-        str, typer.Option(help="HOST:PORT beside the unix socket; loopback only.")
-    ] = "127.0.0.1:8765",
+        str | None,
+        typer.Option(help="HOST:PORT beside the unix socket; loopback only. Default: 127.0.0.1:8765."),
+    ] = None,
 ) -> None:
     """Start a gateway and a local executor; Ctrl-C stops both.
 
@@ -59,6 +72,8 @@ def up(
     AERLOCK_CONFIG names; `aerlock gateway --help` and `aerlock executor --help` list them.
     """
     with _failures():
+        from aerlock.cli.up import run_until_signal
+
         status = asyncio.run(run_until_signal(Layout.choose(data_dir, runtime_dir), listen))
     raise typer.Exit(status)
 
@@ -87,18 +102,20 @@ def token(data_dir: DataDir = None, runtime_dir: RuntimeDir = None) -> None:
 @app.command()
 def doctor() -> None:
     """Show whether programs can be isolated on this machine, and the cure for what fails."""
-    result = subprocess.run(doctor_command(), stdout=subprocess.PIPE, text=True, check=False)
+    with _failures():
+        command = doctor_command()
+    result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     try:
         report = json.loads(result.stdout)
     except ValueError:
         _fail("the probe itself failed; what it printed is above")
     console = Console(highlight=False, soft_wrap=True)
     for check in report["checks"]:
-        console.print(
-            f"[green]ok  [/]  {check['name']}: {check['detail']}"
-            if check["ok"]
-            else f"[red]FAIL[/]  {check['name']}: {check['detail']}\n      cure: {check['cure']}"
-        )
+        detail = f"{check['name']}: {escape(check['detail'])}"
+        if check["ok"]:
+            console.print(f"[green]ok  [/]  {detail}")
+        else:
+            console.print(f"[red]FAIL[/]  {detail}\n      cure: {escape(check['cure'])}")
     if os.geteuid() != 0:
         console.print(
             "[yellow]weak[/]  separation: started by an ordinary user, gateway and executor share one uid. "
@@ -122,9 +139,10 @@ def _exec_server(
     runtime_dir: Path | None,
 ) -> None:
     """Replaces this process by a server, or by its help."""
-    if "--help" in settings:
-        os.execv(sys.executable, [sys.executable, "-m", module, "serve", "--help"])  # noqa: S606
     with _failures():
+        if "--help" in settings:
+            typer.echo(HELP_OF_A_SERVER.format(server=module.removeprefix("aerlock_")))
+            os.execv(sys.executable, [sys.executable, "-m", module, "serve", "--help"])  # noqa: S606
         layout = Layout.choose(data_dir, runtime_dir)
         layout.make()
     arguments = command(layout, settings)
@@ -134,12 +152,14 @@ def _exec_server(
 @contextmanager
 def _failures() -> Iterator[None]:
     """Ends the command with one sentence for what a person can cure."""
+    if find_spec("grpc_health") is None or find_spec("pydantic_settings") is None:
+        _fail("this command runs servers, which need an extra: pip install 'aerlock[server]'")
     try:
         yield
-    except UpError as error:
+    except CommandError as error:
         _fail(str(error))
-    except PermissionError as error:
-        _fail(f"{error.filename}: permission denied. Choose another --data-dir")
+    except OSError as error:
+        _fail(f"cannot use {error.filename}: {error.strerror}")
 
 
 def _fail(sentence: str) -> NoReturn:

@@ -2,7 +2,7 @@
 
 The command sees the file system as it is, but for directories that only root
 may enter: where one of them hides the interpreter, the packages or a directory
-named by ``--writable``, an empty directory covers it in a private mount
+named by ``--reachable``, an empty directory covers it in a private mount
 namespace and the needed paths are bound back at their own names. So a Python
 under ``/root`` keeps working after the uid has changed.
 """
@@ -25,13 +25,13 @@ EXECUTOR_UID = 58402
 SERVERS_GID = 58401
 
 
-def command_as(uid: int, command: Sequence[str], writable: Iterable[Path]) -> list[str]:
+def command_as(uid: int, command: Sequence[str], reachable: Iterable[Path]) -> list[str]:
     """Returns the command line that runs ``command`` under ``uid``: itself where we are not root."""
     if os.geteuid() != 0:
         return list(command)
     prefix = [sys.executable, "-m", "aerlock.cli.unprivileged", "--uid", str(uid), "--gid", str(SERVERS_GID)]
-    for path in writable:
-        prefix += ["--writable", str(path)]
+    for path in reachable:
+        prefix += ["--reachable", str(path)]
     return [*prefix, "--", *command]
 
 
@@ -41,14 +41,14 @@ def main() -> None:
     parser.add_argument("--uid", type=int, required=True)
     parser.add_argument("--gid", type=int, required=True)
     parser.add_argument(
-        "--writable", type=Path, action="append", default=[], metavar="DIR", help="keep DIR reachable"
+        "--reachable", type=Path, action="append", default=[], metavar="PATH", help="keep PATH reachable"
     )
     parser.add_argument("command", nargs="+")
     arguments = parser.parse_args()
     if arguments.uid == 0 or arguments.gid == 0:
         parser.error("--uid and --gid must not be 0")
     try:
-        _uncover([*_import_roots(), *(path.resolve() for path in arguments.writable)])
+        _uncover([*_import_roots(), *(path.resolve() for path in arguments.reachable)])
         os.setgroups([])
         os.setresgid(arguments.gid, arguments.gid, arguments.gid)
         os.setresuid(arguments.uid, arguments.uid, arguments.uid)

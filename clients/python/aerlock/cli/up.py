@@ -8,12 +8,13 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from aerlock.cli.commands import bootstrap_command, executor_command, gateway_command
+from aerlock.cli.commands import CommandError, bootstrap_command, executor_command, gateway_command
 from aerlock.cli.layout import Layout
 from aerlock.credentials import Credentials, credentials_path, load_credentials, save_credentials
 from aerlock.exceptions import AerlockError
@@ -22,15 +23,11 @@ START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 
 
-class UpError(Exception):
-    """The servers cannot be started; the text says why and what to do."""
-
-
 class Server:
     """One server as a child process that stops when this one does.
 
-    It holds the other end of the child's standard input: even SIGKILL of this
-    process closes it, and the child stops by itself.
+    This process holds the other end of the child's standard input: even
+    SIGKILL of this process closes it, and the child stops by itself.
     """
 
     def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
@@ -39,28 +36,27 @@ class Server:
         self.ended = asyncio.ensure_future(process.wait())
 
     @classmethod
-    async def start(cls, name: str, command: Sequence[str]) -> "Server":
-        """Starts a server and returns when it serves.
-
-        Raises:
-            UpError: it ended before, or took too long. It has said why on stderr.
-        """
+    async def spawn(cls, name: str, command: Sequence[str]) -> Self:
+        """Starts the process."""
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True
         )
-        server = cls(name, process)
+        return cls(name, process)
+
+    async def wait_until_ready(self) -> None:
+        """Returns when the server says that it serves.
+
+        Raises:
+            CommandError: it ended before, or took too long. It has said why on stderr.
+        """
+        assert self._process.stdout is not None  # noqa: S101 - it was asked for
         try:
             async with asyncio.timeout(START_SECONDS):
-                line = await process.stdout.readline() if process.stdout else b""
+                line = await self._process.stdout.readline()
         except TimeoutError:
             line = b""
-        except BaseException:
-            await server.stop()
-            raise
         if line != b"ready\n":
-            await server.stop()
-            raise UpError(f"the {name} did not start; its reason is above")
-        return server
+            raise CommandError(f"the {self.name} did not start; its reason is above")
 
     async def stop(self) -> None:
         """Asks the server to stop and waits; kills it when it takes too long."""
@@ -74,52 +70,46 @@ class Server:
             await self.ended
 
 
-async def run_until_signal(layout: Layout, listen: str) -> int:
+async def run_until_signal(layout: Layout, listen: str | None) -> int:
     """Runs both servers until SIGINT, SIGTERM or the end of one of them; returns the exit status.
 
     Raises:
-        UpError: they cannot be started.
+        CommandError: they cannot be started.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     layout.make()
+    # In the order in which they are stopped: the gateway takes in how the executor's jobs ended.
+    servers: list[Server] = []
     with _only_one(layout.data_dir):
-        token = await _bootstrap(layout)
-        async with contextlib.AsyncExitStack() as stack:
-            # The gateway is stopped last: it takes in how the executor's jobs ended.
-            gateway, executor = await _start_both(layout, listen, stack)
-            await _until_jobs_can_run(layout)
-            _announce(layout, token)
-            stopped = asyncio.ensure_future(stop.wait())
-            await asyncio.wait([stopped, gateway.ended, executor.ended], return_when=asyncio.FIRST_COMPLETED)
-            if stop.is_set():
-                return 0
-            stopped.cancel()
-            ended = gateway if gateway.ended.done() else executor
-            print(
-                f"aerlock: the {ended.name} ended with status {ended.ended.result()}; stopping",
-                file=sys.stderr,
-            )
-            return 1
+        serving = asyncio.ensure_future(_serve(layout, listen, servers))
+        stopped = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
+            return 0 if stop.is_set() else serving.result()
+        finally:
+            for task in (serving, stopped):
+                task.cancel()
+            await asyncio.gather(serving, stopped, return_exceptions=True)
+            for server in servers:
+                await server.stop()
 
 
-async def _start_both(layout: Layout, listen: str, stack: contextlib.AsyncExitStack) -> tuple[Server, Server]:
-    starting = [
-        asyncio.ensure_future(
-            Server.start("gateway", gateway_command(layout, ["--stop-on-stdin-eof", "--listen", listen]))
-        ),
-        asyncio.ensure_future(Server.start("executor", executor_command(layout, ["--stop-on-stdin-eof"]))),
-    ]
-    results = await asyncio.gather(*starting, return_exceptions=True)
-    for result in results:
-        if isinstance(result, Server):
-            stack.push_async_callback(result.stop)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return starting[0].result(), starting[1].result()
+async def _serve(layout: Layout, listen: str | None, servers: list[Server]) -> int:
+    """Starts the servers, says how to connect, and returns when one of them ends."""
+    settings = ["--stop-on-stdin-eof", *(["--listen", listen] if listen else [])]
+    servers.append(await Server.spawn("executor", executor_command(layout, ["--stop-on-stdin-eof"])))
+    servers.append(await Server.spawn("gateway", gateway_command(layout, settings)))
+    for server in reversed(servers):  # they start side by side; the gateway is the quicker one
+        await server.wait_until_ready()
+    await _until_jobs_can_run(layout)
+    _announce(layout, await _bootstrap(layout))
+    await asyncio.wait([server.ended for server in servers], return_when=asyncio.FIRST_COMPLETED)
+    ended = next(server for server in servers if server.ended.done())
+    print(f"aerlock: the {ended.name} ended with status {ended.ended.result()}; stopping", file=sys.stderr)
+    return 1
 
 
 async def _bootstrap(layout: Layout) -> str:
@@ -136,7 +126,7 @@ async def _bootstrap(layout: Layout) -> str:
     )
     output, _ = await process.communicate(f"{token}\n".encode())
     if process.returncode != 0:
-        raise UpError("the gateway's database cannot be used; the reason is above")
+        raise CommandError("the gateway's database cannot be used; the reason is above")
     return output.decode().strip()
 
 
@@ -144,7 +134,7 @@ async def _until_jobs_can_run(layout: Layout) -> None:
     """Waits until the gateway has found the executor.
 
     Raises:
-        UpError: it has not within the time to start.
+        CommandError: it has not within the time to start.
     """
     request = HealthCheckRequest(service="aerlock.v1.JobService")
     async with grpc.aio.insecure_channel(f"unix:{layout.gateway_socket}") as channel:
@@ -153,7 +143,7 @@ async def _until_jobs_can_run(layout: Layout) -> None:
                 if response.status == HealthCheckResponse.SERVING:
                     return
         except grpc.aio.AioRpcError as error:
-            raise UpError(f"the gateway does not reach the executor: {error.details()}") from error
+            raise CommandError(f"the gateway does not reach the executor: {error.details()}") from error
 
 
 def _announce(layout: Layout, token: str) -> None:
@@ -172,7 +162,7 @@ def _only_one(data_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UpError(
+            raise CommandError(
                 f"another aerlock up runs on {data_dir}. Stop it, or choose another --data-dir"
             ) from None
         yield
