@@ -62,4 +62,4 @@ fmt: setup  ## Format the code
 	$(BIN)/ruff format .
 
 clean:  ## Remove what was built
-	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

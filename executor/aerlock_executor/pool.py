@@ -44,7 +44,7 @@ class CellPool:
         self._keeper = asyncio.create_task(self._keep())
 
     async def take(self) -> Cell:
-        """Returns a warm cell, one that stands ready or else a new one.
+        """Returns a warm cell that stands ready, or else a new one that is not warm.
 
         Raises:
             ZygoteError: no cell could be made.

@@ -180,7 +180,7 @@ class Zygote:
         return self._ready.result()
 
     async def create_cell(self, warm: bool = True) -> Cell:
-        """Forks and isolates a cell, and warms it with a sample circuit; raises ZygoteError."""
+        """Forks and isolates a cell and, with ``warm``, has it run a sample circuit; raises ZygoteError."""
         if self.closed.done():
             raise ZygoteError(self.closed.result())
         cell = await self._request_cell(warm)

@@ -39,7 +39,8 @@ def test_readme_session_runs_as_it_stands(stack):
 def settings_table(settings_class) -> list[str]:
     rows = ["| setting | default | |", "|---|---|---|"]
     for name, field in settings_class.model_fields.items():
-        default = "" if field.default is None else f"`{field.default}`"
+        default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+        default = "" if default is None else f"`{default}`"
         rows.append(f"| `--{name.replace('_', '-')}` | {default} | {field.description} |")
     return rows
 

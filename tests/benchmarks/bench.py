@@ -39,8 +39,8 @@ def main(backend, user_messenger, count):
     for number in range(count):
         publish(number)
 """
-# Commits between RunProgram and the first interim event: the job, its start, the event.
-SYNCS = 3
+# Commits between RunProgram and the first interim event: the job with its start, and the event.
+SYNCS = 2
 SLOTS = 2
 
 

@@ -169,7 +169,8 @@ def test_one_thread_follows_all_jobs_and_ends_with_the_last(service, steady):
 
 def test_closed_service_wakes_who_waits(proxy, stack, steady):
     service = RuntimeService(address=proxy.address, token=stack.token)
-    job = service.run(steady, OPTIONS, {"count": 2_000})
+    results = Results()
+    job = service.run(steady, OPTIONS, {"count": 2_000}, results)
     errors = []
 
     def wait() -> None:
@@ -180,10 +181,12 @@ def test_closed_service_wakes_who_waits(proxy, stack, steady):
 
     waiting = threading.Thread(target=wait)
     waiting.start()
-    wait_until(lambda: threads_named("aerlock-watch") == 1)
+    results.await_length(len(results) + 20)
     service.close()
     waiting.join(10)
     assert errors == ["the service was closed"]
+    with pytest.raises(AerlockError, match="the service was closed"):
+        job.result()
     with RuntimeService(address=proxy.address, token=stack.token) as other:
         other.job(job.job_id()).cancel()
 

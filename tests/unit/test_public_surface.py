@@ -83,7 +83,7 @@ def unreachable():
         yield service
 
 
-@pytest.mark.parametrize("value", ["5", True, 0, -1, float("inf"), float("nan"), 365 * 86_400 + 1, 10**5_000])
+@pytest.mark.parametrize("value", ["5", True, 0, -1, float("inf"), float("nan"), 365 * 86_400 + 1, 10**400])
 def test_impossible_max_execution_time_is_refused_by_name(unreachable, value):
     words = "max_execution_time (must be a number|is a required)"
     with pytest.raises(aerlock.InputValueError, match=words):
@@ -94,8 +94,15 @@ def test_impossible_max_execution_time_is_refused_by_name(unreachable, value):
 
 @pytest.mark.parametrize(
     "option",
-    [{"image": 5}, {"log_level": 5}, {"backend_name": None}, {"backend_name": 5}, {"job_tags": 5}]
-    + [{"job_tags": "one"}, {"job_tags": [5]}],
+    [
+        {"image": 5},
+        {"log_level": 5},
+        {"backend_name": None},
+        {"backend_name": 5},
+        {"job_tags": 5},
+        {"job_tags": "one"},
+        {"job_tags": [5]},
+    ],
 )
 def test_option_of_another_type_is_refused_by_name(unreachable, option):
     (name,) = option

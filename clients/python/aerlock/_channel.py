@@ -94,7 +94,7 @@ class Connection:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise AerlockError("the service was closed: make a new RuntimeService")
+            raise AerlockError("the service was closed")
 
 
 def open_channel(address: str) -> grpc.Channel:

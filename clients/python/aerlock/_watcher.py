@@ -38,15 +38,18 @@ class Watcher:
         self._lock = threading.Lock()
         self._by_job: dict[str, list[Subscription]] = {}
         self._stream: _Stream | None = None
+        self._closed = False
 
     def subscribe(self, subscription: Subscription, timeout: float | None = None) -> None:
         """Starts to deliver, with what has happened already.
 
         Raises RuntimeJobNotFound, `RuntimeJobTimeoutError` after ``timeout``
-        seconds, and other errors of the server.
+        seconds, other errors of the server, and `AerlockError` after `close`.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._lock:
+            if self._closed:
+                raise AerlockError("the service was closed")
             self._by_job.setdefault(subscription.job_id, []).append(subscription)
             if self._stream is None:
                 self._stream = _Stream(self, self._connection)
@@ -105,6 +108,8 @@ class Watcher:
 
     def close(self) -> None:
         """Ends every subscription with an error, then the stream and the dispatcher."""
+        with self._lock:
+            self._closed = True
         self.fail_all(AerlockError("the service was closed"))
         self.dispatcher.close()
 
