@@ -9,9 +9,8 @@ from pathlib import Path
 import aerlock
 import aerlock_executor
 from aerlock_executor.cell.limits import CellLimits
-from aerlock_executor.cell.mounts import STAGE
+from aerlock_executor.cell.mounts import DEVICES, STAGE
 
-_DEVICES = ("null", "zero", "full", "random", "urandom")
 _ZYGOTE_SCRATCH_BYTES = 16 << 20
 # Where the dynamic loader and the libraries of a distribution lie.
 _SYSTEM_DIRECTORIES = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/usr/libexec")
@@ -81,7 +80,7 @@ def _environment(limits: CellLimits) -> Iterator[str]:
 def _file_systems() -> Iterator[str]:
     """The scratch directory comes first, so that an environment below /tmp is bound on top of it."""
     yield from ("--size", str(_ZYGOTE_SCRATCH_BYTES), "--tmpfs", "/tmp", "--proc", "/proc")  # noqa: S108
-    for name in _DEVICES:
+    for name in DEVICES:
         yield from ("--dev-bind", f"/dev/{name}", f"/dev/{name}")
     yield from ("--dir", "/dev/shm", "--dir", STAGE)  # noqa: S108
     for directory in _SYSTEM_DIRECTORIES:

@@ -1,8 +1,9 @@
 """What comes out of a cell, made into events: bounded, checked, and never trusted."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
@@ -15,12 +16,17 @@ from aerlock_executor.spool import Spool
 from aerlock_executor.v1.cell_pb2 import CellFrame
 from aerlock_executor.v1.executor_pb2 import TaskEvent
 
+logger = logging.getLogger(__name__)
+
 READ_BYTES = 64 << 10
 # Output of one stream is gathered into one event until it has this size or age.
 LOG_EVENT_BYTES = 32 << 10
 LOG_EVENT_SECONDS = 0.1
 # What an event costs beside its value, so that a flood of empty ones is bounded too.
-EVENT_OVERHEAD_BYTES = 48
+EVENT_OVERHEAD_BYTES = 128
+# A flood of frames takes a few milliseconds of the event loop at a time, and so does no large one.
+FRAMES_PER_TURN = 256
+LARGE_FRAME_BYTES = 16 << 10
 MAX_MESSAGE_CHARACTERS = 4096
 MAX_TRACEBACK_CHARACTERS = 32768
 
@@ -54,7 +60,9 @@ class FrameReader:
         decoder = FrameDecoder()
         try:
             while data := await stream.read(READ_BYTES):
-                self._take(decoder.feed(data))
+                frames = decoder.feed(data)
+                for first in range(0, len(frames), FRAMES_PER_TURN):
+                    await self._take(frames[first : first + FRAMES_PER_TURN])
         except FrameError as error:
             self.fail(
                 JobFailure(
@@ -65,23 +73,35 @@ class FrameReader:
             self.fail(refused.failure)
         except OSError as error:
             self.fail(spool_failure(error))
+        except Exception:  # whatever it was, a job that nobody reads must not go on
+            logger.exception("a job's frames cannot be read")
+            reason = FailureReason.FAILURE_REASON_EXECUTOR_LOST
+            self.fail(JobFailure(reason=reason, message="The executor failed to read the program's results."))
         await _drain(stream)
 
-    def _take(self, frames: list[bytes]) -> None:
+    async def _take(self, frames: Sequence[bytes]) -> None:
+        """Takes in some frames and lets other jobs have their turn; a large frame is checked in a thread."""
         events = []
         try:
             for frame in frames:
-                if event := self._event_of(frame):
+                if len(frame) > LARGE_FRAME_BYTES:
+                    event = await asyncio.to_thread(self._event_of, frame)
+                else:
+                    event = self._event_of(frame)
+                if event:
                     events.append(now(event))
         finally:
             if events:
                 self.spool.append(events)
+        await asyncio.sleep(0)
 
     def _event_of(self, payload: bytes) -> TaskEvent | None:
         if self.final_result is not None or self.reported is not None:
             raise _RefusedError(FailureReason.FAILURE_REASON_PROTOCOL_ERROR, "A frame followed the last one.")
         try:
             frame = CellFrame.FromString(payload)
+            # No check sees unknown fields, and they count as nesting for those who parse the event.
+            frame.DiscardUnknownFields()
         except DecodeError:
             raise _RefusedError(
                 FailureReason.FAILURE_REASON_INVALID_RESULT, "The program wrote a frame that is not a result."

@@ -18,6 +18,12 @@ from aerlock_executor.zygote import ZygoteError
 logger = logging.getLogger(__name__)
 
 STOP_GRACE_SECONDS = 5.0
+OPTIONS = (
+    # The gateway pings, so that it notices an executor that hangs; let it.
+    ("grpc.http2.min_ping_interval_without_data_ms", 1000),
+    ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
 
 
 async def serve(settings: ExecutorSettings) -> None:
@@ -42,7 +48,7 @@ async def serve(settings: ExecutorSettings) -> None:
 
 
 async def _serve(supervisor: Supervisor, settings: ExecutorSettings, stop: asyncio.Event) -> None:
-    server = grpc.aio.server()
+    server = grpc.aio.server(options=OPTIONS)
     executor_pb2_grpc.add_ExecutorServiceServicer_to_server(ExecutorService(supervisor, settings), server)
     servicer = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)

@@ -16,7 +16,8 @@ from google.protobuf.message import DecodeError
 
 from aerlock_executor.v1.executor_pb2 import StartTaskResponse, TaskEvent
 
-MAX_PAGE_BYTES = 3 << 20
+MAX_PAGE_BYTES = 1 << 20
+MAX_PAGE_EVENTS = 4096
 
 
 class Spool:
@@ -101,13 +102,14 @@ class Spool:
     def read(self, after_offset: int) -> tuple[bytes, int]:
         """Returns a page of events after an offset, as a serialized response, and its last offset.
 
-        A page holds at least one event, where there is one, and at most 3 MiB.
+        A page holds at least one event, where there is one, and at most 1 MiB or 4,096 events.
         """
         last = self.last_offset
         if after_offset >= last:
             return b"", last
         start = self._ends[after_offset]
-        page_end = max(bisect_right(self._ends, start + MAX_PAGE_BYTES) - 1, after_offset + 1)
+        by_size = bisect_right(self._ends, start + MAX_PAGE_BYTES) - 1
+        page_end = max(min(by_size, after_offset + MAX_PAGE_EVENTS), after_offset + 1)
         return os.pread(self._file, self._ends[page_end] - start, start), page_end
 
     async def wait(self, after_offset: int) -> None:

@@ -65,7 +65,7 @@ def judge(seen: Observations, cpu_limit_seconds: int) -> TaskEnded:
 
 
 def _judge_signal(number: int, cpu_seconds: float, cpu_limit_seconds: int) -> TaskEnded:
-    if number == signal.SIGXCPU or (number == signal.SIGKILL and cpu_seconds >= cpu_limit_seconds > 0):
+    if number in (signal.SIGXCPU, signal.SIGKILL) and cpu_seconds >= cpu_limit_seconds > 0:
         return _failed(
             FailureReason.FAILURE_REASON_CPU_LIMIT,
             f"The program used {cpu_seconds:.1f} s of CPU time; the limit is {cpu_limit_seconds} s.",

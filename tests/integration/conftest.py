@@ -5,7 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -158,15 +158,18 @@ def client(gateway):
 
 @pytest.fixture(scope="session")
 def make_program() -> Callable[..., programs_pb2.Program]:
-    """Makes a program that can be uploaded; keywords replace its fields, ``source`` that of program.py."""
+    """Makes a program to upload; ``source`` is program.py, ``files`` all files, keywords its fields."""
 
-    def make(source: bytes = b"def main(backend, user_messenger, **kwargs): pass", **fields: object):
-        files = programs_pb2.ProgramSource(files={"program.py": source})
+    def make(
+        source: bytes = b"def main(backend, user_messenger, **kwargs): pass",
+        files: Mapping[str, bytes] | None = None,
+        **fields: object,
+    ):
         standard = {
             "name": "sample",
             "description": "A sample.",
             "max_execution_time": Duration(seconds=60),
-            "source": files,
+            "source": programs_pb2.ProgramSource(files=files or {"program.py": source}),
         }
         return programs_pb2.Program(**{**standard, **fields})
 

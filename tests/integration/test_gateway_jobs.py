@@ -1,5 +1,6 @@
 """Jobs on a real executor: inputs, queue, cancel, watching, and the end of either server in between."""
 
+import json
 import signal
 import time
 import uuid
@@ -97,9 +98,15 @@ def assert_whole(events):
     assert events[-1].state_change.state >= COMPLETED
 
 
-def test_job_that_starts_at_once_is_running_when_run_returns(jobs):
+def test_job_that_starts_at_once_is_running_when_run_returns(pair, make_program):
+    start_pair(pair)
+    with pair.gateway.client(pair.token) as client:
+        jobs = Jobs(client, make_program)
+        assert jobs.run(jobs.upload(COUNTING), {"count": 3}).state == RUNNING
+
+
+def test_job_that_ends_well_has_a_whole_log_and_its_times_in_order(jobs):
     job = jobs.run(jobs.upload(COUNTING), {"count": 3})
-    assert job.state in (RUNNING, QUEUED)
     events = jobs.events(job)
     assert_whole(events)
     assert states(events) == [QUEUED, RUNNING, COMPLETED]
@@ -117,6 +124,59 @@ def test_watching_again_after_any_sequence_gives_the_rest_once(jobs):
     for after in (0, 1, 7, len(everything) - 1, len(everything)):
         assert jobs.events(job, after_sequence=after) == everything[after:]
     assert list(jobs.watch(job, after_sequence=len(everything)))[-1].scanned_sequence == len(everything)
+
+
+def test_watching_after_the_last_sequence_of_an_ended_job_gives_no_events(jobs):
+    job = jobs.run(jobs.upload(COUNTING), {"count": 1})
+    last = jobs.events(job)[-1].sequence
+    assert jobs.events(job, after_sequence=last) == []
+
+
+def test_watching_from_beyond_the_end_is_refused_with_the_last_sequence(jobs, refused):
+    job = jobs.run(jobs.upload(COUNTING), {"count": 1})
+    last = jobs.events(job)[-1].sequence
+    for after in (last + 1, 2**62):
+        request = jobs_pb2.WatchJobRequest(job_id=job.job_id, after_sequence=after)
+        error = refused(jobs.client.jobs.WatchJob, request, jobs.client.metadata)
+        assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
+        assert f"beyond {last}," in error.violations["after_sequence"]
+
+
+def test_unknown_kind_is_refused(jobs, refused):
+    job = jobs.run(jobs.upload(COUNTING), {"count": 0})
+    for method, request in (
+        (jobs.client.jobs.WatchJob, jobs_pb2.WatchJobRequest(job_id=job.job_id, kinds=[0])),
+        (jobs.client.jobs.WatchJobs, jobs_pb2.WatchJobsRequest(kinds=[6])),
+    ):
+        assert set(refused(method, request, jobs.client.metadata).violations) == {"kinds"}
+
+
+def nested(depth):
+    value = 1
+    for _ in range(depth):
+        value = [value]
+    return json.dumps({"properties": {"n": {"default": value}}})
+
+
+@pytest.mark.parametrize("depth", [35, 38])
+def test_default_that_nests_as_deep_as_values_may_comes_back_as_result(jobs, depth):
+    source = b"def main(backend, user_messenger, n): return n"
+    program_id = jobs.upload(source, parameters_schema=nested(depth))
+    (result,) = [
+        event.final_result for event in jobs.events(jobs.run(program_id)) if event.HasField("final_result")
+    ]
+    for _ in range(depth):
+        (result,) = result.list_value.values
+    assert result.int_value == 1
+
+
+def test_default_that_makes_inputs_too_large_is_refused_at_the_run(jobs, refused):
+    schema = json.dumps({"properties": {"n": {"default": "x" * 50_000}}})
+    program_id = jobs.upload(b"def main(a, b, n, m): pass", parameters_schema=schema)
+    request = jobs.request(program_id)
+    request.inputs.entries.append(MapEntry(key="m", value=Value(bytes_value=bytes(1_000_000))))
+    error = refused(jobs.client.jobs.RunProgram, request, jobs.client.metadata)
+    assert "defaults" in error.violations["inputs"]
 
 
 def test_watching_some_kinds_gives_those_and_the_end(jobs):
@@ -254,6 +314,24 @@ def test_smallest_time_limit_counts(jobs):
         job = jobs.run(program_id, {"count": 0}, options=options)
         assert job.options.max_execution_time.seconds == applied
         assert (job.options.image, job.options.log_level) == ("default", "WARNING")
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        Duration(),
+        Duration(seconds=-1),
+        Duration(seconds=2**62),
+        Duration(seconds=365 * 86_400, nanos=1),
+        Duration(seconds=1, nanos=1_000_000_000),
+        Duration(seconds=1, nanos=-1),
+    ],
+)
+def test_time_limit_out_of_bounds_is_refused(jobs, refused, limit):
+    options = jobs_pb2.JobOptions(max_execution_time=limit)
+    request = jobs.request("hello-world", {"iterations": 0}, options=options)
+    error = refused(jobs.client.jobs.RunProgram, request, jobs.client.metadata)
+    assert set(error.violations) == {"options.max_execution_time"}
 
 
 def start_pair(pair, *flags):

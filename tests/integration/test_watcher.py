@@ -117,8 +117,8 @@ class Results(list):
             assert self._grown.wait_for(lambda: len(self) >= length, PATIENCE_SECONDS)
 
 
-def threads_named(name: str) -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == name]
+def threads_since(before: list[threading.Thread], name: str) -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread not in before and thread.name == name]
 
 
 def test_stream_that_is_cut_again_and_again_delivers_each_result_once(service, proxy, steady):
@@ -158,13 +158,18 @@ def test_wait_ends_on_time_while_the_server_is_gone(service, proxy, steady):
 
 
 def test_one_thread_follows_all_jobs_and_ends_with_the_last(service, steady):
-    jobs = [service.run(steady, OPTIONS, {"count": 30}, lambda *_: None) for _ in range(4)]
-    (watch,) = threads_named("aerlock-watch")
-    assert len(threads_named("aerlock-callbacks")) == 1
+    before = threading.enumerate()
+    results = [Results() for _ in range(4)]
+    jobs = [service.run(steady, OPTIONS, {"count": 200}, callback) for callback in results]
+    assert len(threads_since(before, "aerlock-watch")) == 1
+    results[0].await_length(1)
+    assert len(threads_since(before, "aerlock-callbacks")) == 1
     for job in jobs:
         job.result(PATIENCE_SECONDS)
-    watch.join(PATIENCE_SECONDS)
-    assert threads_named("aerlock-watch") == []
+    # A result that is asked for after the last stream ended opens a stream of its own.
+    for watch in threads_since(before, "aerlock-watch"):
+        watch.join(PATIENCE_SECONDS)
+    assert threads_since(before, "aerlock-watch") == []
 
 
 def test_closed_service_wakes_who_waits(proxy, stack, steady):

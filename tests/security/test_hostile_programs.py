@@ -139,12 +139,16 @@ def test_hostile_program_is_contained(arena, name):
     program_id = arena.upload(name, (PROGRAMS / f"{name}.py").read_text(), expected.seconds)
     lasting, mounted = arena.settle(), mounts()
 
+    drawn = []
     for _ in range(expected.runs):
         beside = arena.start(arena.canary_id)
         job = arena.start(program_id)
         check_outcome(arena.events(job.job_id()), expected)
+        if not expected.repeats:
+            drawn += job.result(timeout=60).items()
         arena.check_canary(beside)
     arena.run_canary()
+    assert len(set(drawn)) == len(drawn)
 
     assert arena.settle() == lasting
     assert mounts() == mounted

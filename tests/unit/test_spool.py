@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from aerlock.v1.jobs_pb2 import LogOutput
 from aerlock.v1.values_pb2 import Value
-from aerlock_executor.spool import MAX_PAGE_BYTES, Spool
+from aerlock_executor.spool import MAX_PAGE_BYTES, MAX_PAGE_EVENTS, Spool
 from aerlock_executor.v1.executor_pb2 import StartTaskResponse, TaskEnded, TaskEvent
 
 
@@ -52,13 +52,27 @@ def test_nothing_follows_the_end(spool):
         spool.append([interim(1)])
 
 
-def test_pages_hold_at_most_3_mib_and_lose_nothing(spool):
-    event = TaskEvent(log_output=LogOutput(data=bytes(1 << 20)))
+def test_pages_are_bounded_in_bytes_and_lose_nothing(spool):
+    event = TaskEvent(log_output=LogOutput(data=bytes(MAX_PAGE_BYTES // 3)))
     spool.append([event] * 7)
     page, last = spool.read(0)
     assert len(page) <= MAX_PAGE_BYTES
     assert last == 2
     assert [event.offset for event in read_all(spool)] == list(range(1, 8))
+
+
+def test_event_larger_than_a_page_is_a_page(spool):
+    spool.append([TaskEvent(log_output=LogOutput(data=bytes(2 * MAX_PAGE_BYTES)))] * 2)
+    assert spool.read(0)[1] == 1
+    assert [event.offset for event in read_all(spool)] == [1, 2]
+
+
+def test_pages_are_bounded_in_events_and_lose_nothing(spool):
+    spool.append([interim(number) for number in range(2 * MAX_PAGE_EVENTS + 1)])
+    assert spool.read(0)[1] == MAX_PAGE_EVENTS
+    assert [event.interim_result.int_value for event in read_all(spool)] == list(
+        range(2 * MAX_PAGE_EVENTS + 1)
+    )
 
 
 @given(sizes=st.lists(st.integers(0, 300), min_size=1, max_size=20), cut=st.integers(0, 5000))

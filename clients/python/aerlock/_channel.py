@@ -75,16 +75,19 @@ class Connection:
 
     def call(self, method: "_Method[Request, Response]", request: Request) -> Response:
         """Calls a unary method; raises the exceptions of `aerlock.exceptions`."""
-        self._check_open()
-        with translated_errors():
+        self.check_open()
+        try:
             return method(request, timeout=CALL_TIMEOUT_SECONDS, metadata=self._metadata)
+        except grpc.RpcError as error:
+            self.check_open()
+            raise to_exception(error) from None
 
     def open_stream(self, method: Callable[..., Any], request: object) -> Any:  # noqa: ANN401
         """Opens a stream of responses, which ends with a grpc.RpcError or with its last response.
 
         Raises `AerlockError` after `close`.
         """
-        self._check_open()
+        self.check_open()
         return method(request, metadata=self._metadata)
 
     def close(self) -> None:
@@ -92,7 +95,8 @@ class Connection:
         self._closed = True
         self._channel.close()
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Raises `AerlockError` after `close`, which ends calls with errors of many kinds."""
         if self._closed:
             raise AerlockError("the service was closed")
 

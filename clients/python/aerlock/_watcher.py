@@ -150,6 +150,7 @@ class Watcher:
                     return
                 remaining_seconds(deadline, subscription.job_id)
         except grpc.RpcError as error:
+            self._connection.check_open()
             raise to_exception(error) from None
         finally:
             call.cancel()

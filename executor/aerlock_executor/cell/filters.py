@@ -22,7 +22,9 @@ from aerlock_executor.cell.seccomp import ALLOW, Check, Pointer, Rule, assemble,
 _NOT_IMPLEMENTED = fails(errno.ENOSYS)
 _NOT_PERMITTED = fails(errno.EPERM)
 
-_THREAD = 0x00000100 | 0x00000800 | 0x00010000  # CLONE_VM, CLONE_SIGHAND, CLONE_THREAD
+# CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND, CLONE_THREAD. Without CLONE_FILES each thread would have
+# a descriptor table, and RLIMIT_NOFILE, of its own.
+_THREAD = 0x00000100 | 0x00000200 | 0x00000400 | 0x00000800 | 0x00010000
 _CLONE_NEWTIME = 0x00000080
 _CLONE_PTRACE = 0x00002000
 _CLONE_VFORK = 0x00004000
@@ -34,9 +36,10 @@ _NEVER_FOR_THREADS = (
 )  # fmt: skip
 
 _AF_UNIX = 1
+_MAP_SHARED_ANONYMOUS = 0x21
 
 _FILES = """
-    access chdir chmod close close_range copy_file_range creat dup dup2 dup3 faccessat faccessat2 fadvise64
+    access chdir chmod close copy_file_range creat dup dup2 dup3 faccessat faccessat2 fadvise64
     fallocate fchdir fchmod fchmodat fdatasync fstat fstatfs fsync ftruncate futimesat getcwd getdents
     getdents64 link linkat lseek lstat mkdir mkdirat newfstatat open openat pread64 preadv preadv2 pwrite64
     pwritev pwritev2 read readlink readlinkat readv rename renameat renameat2 rmdir sendfile stat statfs statx
@@ -46,7 +49,7 @@ _EVENTS = """
     epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait eventfd eventfd2 pipe pipe2 poll
     ppoll pselect6 select timerfd_create timerfd_gettime timerfd_settime
 """
-_MEMORY = "brk membarrier mmap mprotect mremap msync munmap"
+_MEMORY = "brk membarrier mprotect mremap msync munmap"
 _SIGNALS = """
     alarm getitimer pause restart_syscall rt_sigaction rt_sigpending rt_sigprocmask rt_sigreturn
     rt_sigsuspend rt_sigtimedwait setitimer sigaltstack
@@ -92,6 +95,10 @@ _MADVISE_REFUSED = (12, 13, 100, 101)
 _CHECKED = (
     # Threads, not processes: a job is one process, so that resource limits bound it exactly.
     Rule("clone", ALLOW, (Check(0, (_THREAD,), mask=_THREAD | _NEVER_FOR_THREADS),), _NOT_PERMITTED),
+    # No MAP_SHARED | MAP_ANONYMOUS: it stays when all but a page of it is unmapped, and no limit counts it.
+    Rule("mmap", _NOT_PERMITTED, (Check(3, (_MAP_SHARED_ANONYMOUS,), mask=_MAP_SHARED_ANONYMOUS),), ALLOW),
+    # Neither flags, nor CLOSE_RANGE_CLOEXEC; CLOSE_RANGE_UNSHARE would give a thread descriptors of its own.
+    Rule("close_range", ALLOW, (Check(2, (0, 4)),), _NOT_PERMITTED),
     Rule("fcntl", ALLOW, (Check(1, _FCNTL_COMMANDS),), _NOT_PERMITTED),
     Rule("ioctl", ALLOW, (Check(1, _IOCTL_REQUESTS),), fails(errno.ENOTTY)),
     # Process 1 is the cell's init, which reports how the program ended.

@@ -55,7 +55,7 @@ async def receive_frame(reader: "StreamReader", limit: int = MAX_FRAME_BYTES) ->
     return _whole(await _receive_exactly(reader, length), length)
 
 
-def _length(prefix: bytes, limit: int) -> int:
+def _length(prefix: bytes | bytearray, limit: int) -> int:
     if len(prefix) < _PREFIX.size:
         raise FrameError("the pipe ended within the length of a frame")
     (length,) = _PREFIX.unpack(prefix)
@@ -97,7 +97,7 @@ class FrameDecoder:
 
     def __init__(self, limit: int = MAX_FRAME_BYTES) -> None:
         self._limit = limit
-        self._buffer = b""
+        self._buffer = bytearray()
 
     @property
     def pending(self) -> bool:
@@ -106,14 +106,15 @@ class FrameDecoder:
 
     def feed(self, data: bytes) -> list[bytes]:
         """Returns the payloads that ``data`` completes; raises FrameError at the first impossible length."""
-        buffer = self._buffer + data if self._buffer else data
+        buffer = self._buffer
+        buffer += data
         payloads, position = [], 0
         while len(buffer) - position >= _PREFIX.size:
             start = position + _PREFIX.size
             length = _length(buffer[position:start], self._limit)
             if len(buffer) - start < length:
                 break
-            payloads.append(buffer[start : start + length])
+            payloads.append(bytes(buffer[start : start + length]))
             position = start + length
-        self._buffer = buffer[position:]
+        del buffer[:position]
         return payloads

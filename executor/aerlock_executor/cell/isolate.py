@@ -24,8 +24,6 @@ INPUT_FD = 3
 OUTPUT_FD = 4
 
 _JOB_UID = 1000
-# Whatever a job does, the servers answer first.
-_NICE = 10
 NAMESPACES = (
     linux.CLONE_NEWUSER
     | linux.CLONE_NEWPID
@@ -76,7 +74,6 @@ def enter(fds: CellFds, cell_limits: CellLimits, kept_roots: tuple[str, ...], zy
 
 def _become_stub(fds: CellFds, zygote_pid: int) -> None:
     """Returns in init, the stub's child."""
-    os.nice(_NICE)
     _close_all_but({0, 1, 2, *fds.of_program, fds.status})
     signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
     uid, gid = os.getuid(), os.getgid()

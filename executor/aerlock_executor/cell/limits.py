@@ -38,7 +38,8 @@ class CellLimits:
 def apply_fixed(limits: CellLimits) -> None:
     """Sets what does not depend on the job; raises OSError or ValueError."""
     for kind, value in (
-        (resource.RLIMIT_CORE, 0),
+        # Not 0: a piped core_pattern starts its handler, outside of the cell, for any limit but 1.
+        (resource.RLIMIT_CORE, 1),
         (resource.RLIMIT_FSIZE, limits.file_bytes),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),

@@ -7,6 +7,10 @@ from aerlock_executor.cell import linux
 STAGE = "/stage"
 """An empty directory that the sandbox's root offers to assemble mounts in."""
 
+DEVICES = ("null", "full", "random", "urandom")
+"""What there is in /dev. Not zero: shared mappings of it are memory that no limit counts."""
+
+_REMOUNT_READ_ONLY = linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY | linux.MS_NOSUID
 _SCRATCH_INODES = 16_384
 _PLAIN = linux.MS_NOSUID | linux.MS_NODEV
 
@@ -25,6 +29,9 @@ def mount_private(scratch_bytes: int, kept_roots: tuple[str, ...]) -> None:
     for target in (Path("/tmp"), Path("/dev/shm")):  # noqa: S108 - inside the sandbox
         _cover(target, Path(STAGE, target.name), kept_roots)
     linux.unmount(STAGE)
+    for name in DEVICES:
+        # They are inodes of the host: a job must not leave its mark in their times.
+        linux.mount("none", f"/dev/{name}", "", _REMOUNT_READ_ONLY)
     _mount_proc()
 
 

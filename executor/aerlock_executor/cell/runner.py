@@ -7,6 +7,7 @@ import sys
 from typing import NoReturn, TextIO
 
 import numpy as np
+from qiskit.quantum_info.operators.random import DEFAULT_RNG
 
 from aerlock import codec
 from aerlock.program.backends import get_backend
@@ -49,6 +50,7 @@ def run(input_fd: int, output_fd: int, cell_limits: CellLimits, warm: bool) -> N
 def _part_from_zygote() -> None:
     """Renews what a fork shares and a job must not: random state, output streams, logging."""
     np.random.seed()
+    DEFAULT_RNG.bit_generator.state = np.random.PCG64().state
     for name, fd in (("stdout", 1), ("stderr", 2)):
         stream = _open_output(fd)
         setattr(sys, name, stream)

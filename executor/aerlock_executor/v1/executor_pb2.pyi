@@ -216,7 +216,7 @@ Global___TaskLimits: _TypeAlias = TaskLimits  # noqa: Y015
 
 @_typing.final
 class StartTaskResponse(_message.Message):
-    """A batch of events, at most 3 MiB."""
+    """A batch of events, at most 1 MiB unless it is one."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -260,7 +260,7 @@ Global___AttachTaskRequest: _TypeAlias = AttachTaskRequest  # noqa: Y015
 
 @_typing.final
 class AttachTaskResponse(_message.Message):
-    """A batch of events, at most 3 MiB."""
+    """A batch of events, at most 1 MiB unless it is one."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

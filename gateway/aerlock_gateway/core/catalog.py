@@ -23,9 +23,10 @@ from aerlock.v1.programs_pb2 import (
     UploadProgramRequest,
 )
 from aerlock_gateway.core import clock, paging
+from aerlock_gateway.core.check_source import MAIN_FILE
 from aerlock_gateway.core.checker import Checker
 from aerlock_gateway.core.idempotency import RequestKey
-from aerlock_gateway.core.upload import MAIN_FILE, check_program
+from aerlock_gateway.core.upload import check_program
 from aerlock_gateway.errors import NotFoundError
 from aerlock_gateway.store import accounts, programs
 from aerlock_gateway.store.database import Database
@@ -84,11 +85,11 @@ class Catalog:
         """Returns a page of the programs that the account may see, and the token of the next page."""
         size = paging.page_size(request.page_size)
         after = paging.read_token("programs", request.page_token, "")
-        rows = await self._database.read(
-            lambda connection: programs.visible_page(connection, account, VISIBILITY_PUBLIC, after, size + 1)
+        rows, more = await self._database.read(
+            lambda connection: programs.visible_page(connection, account, VISIBILITY_PUBLIC, after, size)
         )
-        token = paging.make_token("programs", rows[size - 1].program_id) if len(rows) > size else ""
-        return [to_message(row) for row in rows[:size]], token
+        token = paging.make_token("programs", rows[-1].program_id) if more else ""
+        return [to_message(row) for row in rows], token
 
     async def register_shipped(self) -> None:
         """Stores the programs that ship with this version, each under its plain name."""

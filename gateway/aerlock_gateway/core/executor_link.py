@@ -7,10 +7,11 @@ taken up again after the last offset that is committed.
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import grpc
 
@@ -49,6 +50,7 @@ _RECONNECT: Final = (
     ("grpc.enable_http_proxy", 0),
 )
 
+T = TypeVar("T")
 Batch = executor_pb2.StartTaskResponse | executor_pb2.AttachTaskResponse
 
 
@@ -79,9 +81,7 @@ class ExecutorLink:
 
     async def start(self) -> None:
         """Connects in the background and takes up the jobs that an earlier gateway had handed over."""
-        held = await self._database.read(
-            lambda connection: jobs.in_states(connection, sorted(HELD_BY_EXECUTOR))
-        )
+        held = await self._read(lambda connection: jobs.in_states(connection, sorted(HELD_BY_EXECUTOR)))
         for head in held:
             self._follow(head)
         self._spawn(self._stay_connected())
@@ -131,7 +131,7 @@ class ExecutorLink:
             logger.info("connected to the executor: %d slots, isolation %s", info.slots, info.isolation_tier)
             self.info = info
             self._scheduler.placement = Placement(info.slots, info.isolation_tier)
-            await self._joblog.start_queued()
+            await _insist(self._joblog.start_queued)
             await self._on_connection(True)
             await self._until_disconnected()
             self._scheduler.placement = NOWHERE
@@ -183,12 +183,12 @@ class ExecutorLink:
                 await self._lose(head, f"The executor could not be reached for {self._lease_seconds:g} s.")
                 return
             await lease.pause()
-            head = await self._database.read(lambda connection, job=head.id: jobs.find_head(connection, job))  # type: ignore[misc]
+            head = await self._read(partial(jobs.find_head, job=head.id))
 
     async def _open_stream(self, head: jobs.Head) -> AsyncIterator[Batch]:
         """Starts the task where nothing of it is committed: that attaches where it is known already."""
         if head.last_offset == 0 and head.state != JOB_STATE_CANCELLING:
-            request = await self._database.read(lambda connection: _start_request(connection, head.job_id))
+            request = await self._read(partial(_start_request, job_id=head.job_id))
             async for started in self._stub.StartTask(request):
                 yield started
         else:
@@ -207,7 +207,7 @@ class ExecutorLink:
         match error.code():
             case grpc.StatusCode.NOT_FOUND if head.last_offset == 0:
                 # Nothing of it was started, and it is being cancelled.
-                await self._joblog.end(head.id, StateChange(state=JOB_STATE_CANCELLED))
+                await self._end(head, StateChange(state=JOB_STATE_CANCELLED))
             case grpc.StatusCode.NOT_FOUND:
                 await self._lose(head, "The executor has lost the job.")
             case grpc.StatusCode.INVALID_ARGUMENT:
@@ -218,7 +218,13 @@ class ExecutorLink:
 
     async def _lose(self, head: jobs.Head, message: str) -> None:
         failure = JobFailure(reason=FAILURE_REASON_EXECUTOR_LOST, message=message)
-        await self._joblog.end(head.id, StateChange(state=JOB_STATE_FAILED, failure=failure))
+        await self._end(head, StateChange(state=JOB_STATE_FAILED, failure=failure))
+
+    async def _end(self, head: jobs.Head, change: StateChange) -> None:
+        await _insist(lambda: self._joblog.end(head.id, change))
+
+    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await _insist(lambda: self._database.read(work))
 
     async def _deliver_cancel(self, job_id: str) -> None:
         request = executor_pb2.CancelTaskRequest(task_id=job_id)
@@ -237,9 +243,7 @@ class ExecutorLink:
         """Ends the tasks whose jobs have ended without them, and has their spools deleted."""
         listed = await self._stub.ListTasks(executor_pb2.ListTasksRequest(), timeout=_CALL_SECONDS)
         for task in listed.tasks:
-            row = await self._database.read(
-                lambda connection, task=task: jobs.find(connection, task.task_id)  # type: ignore[misc]
-            )
+            row = await self._read(partial(jobs.find, job_id=task.task_id))
             if row is None or row.state in TERMINAL:
                 self._spawn(self._discard(task.task_id, row.last_offset if row else 0))
 
@@ -292,6 +296,16 @@ class _Lease:
         """Waits a little, each time longer."""
         await asyncio.sleep(self._wait)
         self._wait = min(2 * self._wait, _LONGEST_WAIT)
+
+
+async def _insist(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Repeats what the database refuses: once the disk has room or the lock is gone, it will do."""
+    while True:
+        try:
+            return await attempt()
+        except sqlite3.Error as error:
+            logger.error("the database does not work, trying again: %s", error)
+            await asyncio.sleep(_LONGEST_WAIT)
 
 
 def _start_request(connection: sqlite3.Connection, job_id: str) -> executor_pb2.StartTaskRequest:

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from aerlock.codec.bounds import ValueBoundsError, check_map
 from aerlock.jsonview import map_to_python
-from aerlock.v1.values_pb2 import MapEntry, MapValue
+from aerlock.v1.values_pb2 import MapValue
 from aerlock_gateway.core.bounds import MOST_VIOLATIONS
 from aerlock_gateway.core.checker import Checker, TooCostlyError
-from aerlock_gateway.core.values import from_json
+from aerlock_gateway.core.values import inputs_from_json
 from aerlock_gateway.errors import InvalidArgumentError, Violation
 
 _MOST_NAMES: Final = 10
@@ -68,8 +68,10 @@ async def _apply_schema(checker: Checker, schema: str, inputs: MapValue) -> list
         answer = await checker.check_inputs(schema, json.dumps(map_to_python(inputs), allow_nan=False))
     except TooCostlyError:
         return [Violation("inputs", "take too much time or memory to check against the program's schema")]
-    for name, value in answer["defaults"].items():
-        inputs.entries.append(MapEntry(key=name, value=from_json(value)))
+    try:
+        inputs.MergeFrom(inputs_from_json(answer["defaults"]))
+    except ValueBoundsError as error:
+        return [Violation("inputs", f"a default of the program cannot be used: {error}")]
     return [_explain(pointer, sentence) for pointer, sentence in answer["violations"]]
 
 

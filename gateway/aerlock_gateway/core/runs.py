@@ -167,8 +167,7 @@ def _check_request(request: RunProgramRequest) -> None:
     )
     require(options.image in ("", _ENVIRONMENT), "options.image", f'must be empty or "{_ENVIRONMENT}"')
     require(
-        not options.HasField("max_execution_time")
-        or is_execution_time(options.max_execution_time),
+        not options.HasField("max_execution_time") or is_execution_time(options.max_execution_time),
         "options.max_execution_time",
         EXECUTION_TIME,
     )

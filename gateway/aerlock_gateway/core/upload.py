@@ -1,49 +1,74 @@
 """What an uploaded program must be; every field that is wrong is named in one answer."""
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from aerlock.codec.bounds import ValueBoundsError, check_map
-from aerlock.v1.programs_pb2 import VISIBILITY_PRIVATE, VISIBILITY_PUBLIC, VISIBILITY_UNSPECIFIED, Program
+from aerlock.v1.programs_pb2 import (
+    VISIBILITY_PRIVATE,
+    VISIBILITY_PUBLIC,
+    VISIBILITY_UNSPECIFIED,
+    Parameter,
+    Program,
+)
+from aerlock_gateway.core.bounds import EXECUTION_TIME, LARGEST_SCHEMA, MOST_VIOLATIONS, is_execution_time
+from aerlock_gateway.core.check_source import MAIN_FILE
 from aerlock_gateway.core.checker import Checker, TooCostlyError
-from aerlock_gateway.core.values import from_json
+from aerlock_gateway.core.values import inputs_from_json
 from aerlock_gateway.errors import InvalidArgumentError, Violation
 
-MAIN_FILE: Final = "program.py"
 _NAME: Final = re.compile(r"[A-Za-z0-9._ -]{1,100}")
 _FILE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\.py")
 _LARGEST_DESCRIPTION: Final = 8 * 1024
 _LARGEST_SOURCE: Final = 750 * 1024
 _MOST_FILES: Final = 64
-_MOST_VIOLATIONS: Final = 20
 _SCHEMAS: Final = ("parameters_schema", "return_values_schema", "interim_results_schema")
-_LARGEST_SCHEMA: Final = 64 * 1024
+_LARGEST_DEFAULTS: Final = 64 * 1024
 
 
-async def check_program(checker: Checker, program: Program) -> tuple[Program, dict[str, object]]:
+async def check_program(checker: Checker, program: Program) -> tuple[Program, dict[str, Any]]:
     """Returns the metadata to store, with parameters and without source, and the signature of main.
 
     Raises `InvalidArgumentError` that names everything that is wrong.
     """
     violations = [*_check_fields(program), *_check_files(program)]
     answer = await _ask(checker, program)
-    violations += [Violation(field, sentence) for field, sentence in answer["violations"]]  # type: ignore[attr-defined]
+    violations += [Violation(field, sentence) for field, sentence in answer["violations"]]
+    try:
+        parameters = _parameters(answer["parameters"])
+    except ValueBoundsError as error:
+        violations.append(
+            Violation("program.parameters_schema", f"its names, descriptions and defaults: {error}")
+        )
     if violations:
-        raise InvalidArgumentError.of(violations[:_MOST_VIOLATIONS], reason="INVALID_PROGRAM")
+        raise InvalidArgumentError.of(violations[:MOST_VIOLATIONS], reason="INVALID_PROGRAM")
     metadata = Program(
         name=program.name,
         description=program.description,
         max_execution_time=program.max_execution_time,
+        parameters=parameters,
         **{schema: getattr(program, schema) for schema in _SCHEMAS},
     )
     if program.HasField("backend_requirements"):
         metadata.backend_requirements.CopyFrom(program.backend_requirements)
-    for parameter in answer["parameters"]:  # type: ignore[attr-defined]
-        default = parameter.pop("default")
-        added = metadata.parameters.add(**parameter)
-        if default is not None:
-            added.default_value.CopyFrom(from_json(default))
-    return metadata, answer["signature"]  # type: ignore[return-value]
+    return metadata, answer["signature"]
+
+
+def _parameters(described: list[dict[str, Any]]) -> list[Parameter]:
+    """Returns the messages of what the checker found; raises `ValueBoundsError`."""
+    defaults = {parameter["name"]: parameter.pop("default") for parameter in described}
+    values = inputs_from_json({name: value for name, value in defaults.items() if value is not None})
+    if values.ByteSize() > _LARGEST_DEFAULTS:
+        raise ValueBoundsError(f"the defaults take {values.ByteSize():,} bytes; at most 64 KiB are allowed")
+    default_values = {entry.key: entry.value for entry in values.entries}
+    try:
+        return [
+            Parameter(**parameter, default_value=default_values.get(parameter["name"]))
+            for parameter in described
+        ]
+    except UnicodeEncodeError:
+        raise ValueBoundsError("a text has half a surrogate pair, which is no character") from None
 
 
 def _check_fields(program: Program) -> list[Violation]:
@@ -60,11 +85,10 @@ def _check_fields(program: Program) -> list[Violation]:
     )
     require(bool(program.description.strip()), "description", "is required: say what the program does")
     require(len(program.description.encode()) <= _LARGEST_DESCRIPTION, "description", "must be at most 8 KiB")
-    limit = program.max_execution_time
     require(
-        limit.seconds >= 0 and limit.nanos >= 0 and (limit.seconds, limit.nanos) > (0, 0),
+        is_execution_time(program.max_execution_time),
         "max_execution_time",
-        "is required: the wall time in seconds, above zero, after which a job is stopped",
+        f"is the wall time after which a job is stopped; it is required and {EXECUTION_TIME}",
     )
     require(
         program.visibility in (VISIBILITY_UNSPECIFIED, VISIBILITY_PRIVATE, VISIBILITY_PUBLIC),
@@ -73,7 +97,7 @@ def _check_fields(program: Program) -> list[Violation]:
     )
     for schema in _SCHEMAS:
         size = len(getattr(program, schema).encode())
-        require(size <= _LARGEST_SCHEMA, schema, f"is {size:,} bytes; at most 64 KiB are allowed")
+        require(size <= LARGEST_SCHEMA, schema, f"is {size:,} bytes; at most 64 KiB are allowed")
     requirements = program.backend_requirements
     require(
         not requirements.HasField("min_num_qubits") or requirements.min_num_qubits > 0,
@@ -108,25 +132,26 @@ def _check_files(program: Program) -> list[Violation]:
     return violations
 
 
-async def _ask(checker: Checker, program: Program) -> dict[str, object]:
+async def _ask(checker: Checker, program: Program) -> dict[str, Any]:
     """Asks the checker about what is of a size and form that it takes."""
     schemas = {
         f"program.{schema}": text
         for schema in _SCHEMAS
-        if len((text := getattr(program, schema)).encode()) <= _LARGEST_SCHEMA
+        if len((text := getattr(program, schema)).encode()) <= LARGEST_SCHEMA
     }
-    main = program.source.files.get(MAIN_FILE, b"")
-    source = _decode(main) if len(main) <= _LARGEST_SOURCE else None
     try:
-        answer = await checker.check_program(source or "", schemas)
+        return await checker.check_program(_readable(program.source.files), schemas)
     except TooCostlyError:
         sentence = "takes too much time or memory to check; make the source or the schemas simpler"
-        return {"violations": [("program", sentence)]}
-    if source is None or MAIN_FILE not in program.source.files:
-        # What is wrong with the file has been said; the schemas were still worth an answer.
-        field = f"program.source.files.{MAIN_FILE}"
-        answer["violations"] = [entry for entry in answer["violations"] if entry[0] != field]
-    return answer
+        return {"violations": [("program", sentence)], "parameters": []}
+
+
+def _readable(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Returns the text of the files that `_check_files` found nothing wrong with."""
+    if len(files) > _MOST_FILES or sum(len(text) for text in files.values()) > _LARGEST_SOURCE:
+        return {}
+    texts = {name: _decode(text) for name, text in sorted(files.items()) if _FILE_NAME.fullmatch(name)}
+    return {name: text for name, text in texts.items() if text is not None}
 
 
 def _decode(text: bytes) -> str | None:

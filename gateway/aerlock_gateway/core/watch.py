@@ -76,7 +76,9 @@ class Watch:
         row = await self._database.read(lambda connection: find_visible(connection, account, request.job_id))
         after = request.after_sequence
         if after > row.last_sequence:
-            sentence = f"is beyond {row.last_sequence}, the last sequence of the job by now; resume from there"
+            sentence = (
+                f"is beyond {row.last_sequence}, the last sequence of the job by now; resume from there"
+            )
             raise InvalidArgumentError.of([Violation("after_sequence", sentence)])
         with self._bell.listen(job_key(request.job_id)) as rung:
             while True:

@@ -8,6 +8,9 @@ _COLUMNS = (
     " r.sha256, r.signature, r.metadata"
 )
 
+LARGEST_PAGE = 3 * 1024 * 1024
+"""Bytes of metadata in one page: clients take messages of 4 MiB."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProgramRow:
@@ -47,15 +50,26 @@ def find(connection: sqlite3.Connection, program_id: str, revision: int = 0) -> 
 
 def visible_page(
     connection: sqlite3.Connection, owner: str, public: int, after: str, limit: int
-) -> list[ProgramRow]:
-    """Returns the newest revisions of the programs of ``owner`` and of visibility ``public``, by id."""
+) -> tuple[list[ProgramRow], bool]:
+    """Returns the newest revisions of the programs of ``owner`` and of visibility ``public``, by id.
+
+    They are at most ``limit`` and, but for a single one, `LARGEST_PAGE`; the second
+    item says whether more follow.
+    """
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM programs p JOIN program_revisions r ON r.program_id = p.program_id"  # noqa: S608
         " AND r.revision = p.revision WHERE p.program_id > ? AND (p.owner = ? OR p.visibility = ?)"
         " ORDER BY p.program_id LIMIT ?",
-        (after, owner, public, limit),
+        (after, owner, public, limit + 1),
     )
-    return [ProgramRow(*row) for row in rows]
+    page: list[ProgramRow] = []
+    size = 0
+    for row in (ProgramRow(*values) for values in rows):
+        size += len(row.metadata)
+        if page and (len(page) == limit or size > LARGEST_PAGE):
+            return page, True
+        page.append(row)
+    return page, False
 
 
 def source(connection: sqlite3.Connection, program_id: str, revision: int) -> bytes:

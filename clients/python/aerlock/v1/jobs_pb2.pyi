@@ -406,7 +406,9 @@ class JobFailure(_message.Message):
     reason: Global___FailureReason.ValueType
     message: _builtins.str
     traceback: _builtins.str
-    """For PROGRAM_ERROR: the traceback, of the program's own frames."""
+    """Where the program raised what ended it: the traceback, of the program's
+    own frames.
+    """
     limit: _builtins.float
     """The limit that was hit and the use that hit it, in seconds or bytes."""
     used: _builtins.float
@@ -533,8 +535,8 @@ class JobOptions(_message.Message):
     """
     @_builtins.property
     def max_execution_time(self) -> _duration_pb2.Duration:
-        """The smallest of this, the program's and the system's limit counts; unset
-        leaves the other two.
+        """From 1 nanosecond to 365 days. The smallest of this, the program's and the
+        system's limit counts; unset leaves the other two.
         """
 
     def __init__(
@@ -725,12 +727,16 @@ class WatchJobRequest(_message.Message):
     job_id: _builtins.str
     """Required."""
     after_sequence: _builtins.int
-    """The highest sequence that the caller has; 0 replays from the start."""
+    """The highest sequence that the caller has, at most the last one of the job;
+    0 replays from the start.
+    """
     replay_only: _builtins.bool
     """End after the events that exist now."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___EventKind.ValueType]:
-        """Empty means all. The terminal event is always sent."""
+        """Empty means all. The terminal event is always sent, but to a caller who
+        has it by after_sequence.
+        """
 
     def __init__(
         self,

@@ -35,6 +35,10 @@ class JobServiceStub:
     Every call needs the metadata "authorization: Bearer TOKEN" and may end in
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID). A job that the caller may not
     see does not exist for the caller: NOT_FOUND (JOB_NOT_FOUND).
+
+    Where a list of errors names BadRequest details, they hold up to 20
+    violations, as many as fit into 3 KiB. A gateway that is not there, or that
+    is stopping, answers any new call with UNAVAILABLE and no reason: retry.
     """
 
     def __init__(self, channel):
@@ -85,6 +89,10 @@ class JobServiceServicer:
     Every call needs the metadata "authorization: Bearer TOKEN" and may end in
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID). A job that the caller may not
     see does not exist for the caller: NOT_FOUND (JOB_NOT_FOUND).
+
+    Where a list of errors names BadRequest details, they hold up to 20
+    violations, as many as fit into 3 KiB. A gateway that is not there, or that
+    is stopping, answers any new call with UNAVAILABLE and no reason: retry.
     """
 
     def RunProgram(self, request, context):
@@ -94,14 +102,15 @@ class JobServiceServicer:
         - NOT_FOUND (PROGRAM_NOT_FOUND): no such program or revision.
         - NOT_FOUND (BACKEND_NOT_FOUND): no such backend; the message lists those
         that there are.
-        - INVALID_ARGUMENT (INVALID_FIELD): a field or an input is wrong.
-        BadRequest details name every violation by field and JSON pointer.
+        - INVALID_ARGUMENT (INVALID_FIELD): a field or an input is wrong, the
+        backend has too few qubits, or request_id is too long. BadRequest
+        details name what is wrong by field and JSON pointer.
         - INVALID_ARGUMENT (REQUEST_ID_REUSED): request_id came before with
         another body.
         - RESOURCE_EXHAUSTED (QUEUE_FULL): too many jobs wait; RetryInfo says when
         to try again.
         - UNAVAILABLE (NO_EXECUTOR): no executor has connected since the gateway
-        started, or the gateway is stopping. Retry.
+        started. Retry.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,13 +139,16 @@ class JobServiceServicer:
 
     def WatchJob(self, request, context):
         """Replays a job's log after a sequence, then follows it to its end. The
-        stream ends with OK after the terminal event. Any number of callers may
+        stream ends with OK after the terminal event, and at once, without events,
+        for a caller who has that already. Any number of callers may
         watch a job, at any time; a caller that keeps the last scanned_sequence
         and resumes after it gets each event exactly once.
 
         Errors:
         - NOT_FOUND (JOB_NOT_FOUND).
-        - INVALID_ARGUMENT (INVALID_FIELD): after_sequence is negative.
+        - INVALID_ARGUMENT (INVALID_FIELD): after_sequence is negative or beyond
+        the last sequence of the job, which the details name; or one of kinds is
+        unknown.
         - UNAVAILABLE (STOPPING): the gateway is stopping. Resume.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -152,7 +164,7 @@ class JobServiceServicer:
 
         Errors:
         - INVALID_ARGUMENT (INVALID_FIELD): after_cursor is below -1 or above what
-        there is.
+        there is; or one of kinds is unknown.
         - UNAVAILABLE (STOPPING): the gateway is stopping. Resume.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -222,6 +234,10 @@ class JobService:
     Every call needs the metadata "authorization: Bearer TOKEN" and may end in
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID). A job that the caller may not
     see does not exist for the caller: NOT_FOUND (JOB_NOT_FOUND).
+
+    Where a list of errors names BadRequest details, they hold up to 20
+    violations, as many as fit into 3 KiB. A gateway that is not there, or that
+    is stopping, answers any new call with UNAVAILABLE and no reason: retry.
     """
 
     @staticmethod

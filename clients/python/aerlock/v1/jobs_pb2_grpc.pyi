@@ -36,6 +36,10 @@ class JobServiceStub:
     Every call needs the metadata "authorization: Bearer TOKEN" and may end in
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID). A job that the caller may not
     see does not exist for the caller: NOT_FOUND (JOB_NOT_FOUND).
+
+    Where a list of errors names BadRequest details, they hold up to 20
+    violations, as many as fit into 3 KiB. A gateway that is not there, or that
+    is stopping, answers any new call with UNAVAILABLE and no reason: retry.
     """
 
     @_typing.overload
@@ -49,14 +53,15 @@ class JobServiceStub:
     - NOT_FOUND (PROGRAM_NOT_FOUND): no such program or revision.
     - NOT_FOUND (BACKEND_NOT_FOUND): no such backend; the message lists those
       that there are.
-    - INVALID_ARGUMENT (INVALID_FIELD): a field or an input is wrong.
-      BadRequest details name every violation by field and JSON pointer.
+    - INVALID_ARGUMENT (INVALID_FIELD): a field or an input is wrong, the
+      backend has too few qubits, or request_id is too long. BadRequest
+      details name what is wrong by field and JSON pointer.
     - INVALID_ARGUMENT (REQUEST_ID_REUSED): request_id came before with
       another body.
     - RESOURCE_EXHAUSTED (QUEUE_FULL): too many jobs wait; RetryInfo says when
       to try again.
     - UNAVAILABLE (NO_EXECUTOR): no executor has connected since the gateway
-      started, or the gateway is stopping. Retry.
+      started. Retry.
     """
     GetJob: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.GetJobRequest, _jobs_pb2.GetJobResponse]
     """Returns the present state of a job.
@@ -73,13 +78,16 @@ class JobServiceStub:
     """
     WatchJob: _grpc.UnaryStreamMultiCallable[_jobs_pb2.WatchJobRequest, _jobs_pb2.WatchJobResponse]
     """Replays a job's log after a sequence, then follows it to its end. The
-    stream ends with OK after the terminal event. Any number of callers may
+    stream ends with OK after the terminal event, and at once, without events,
+    for a caller who has that already. Any number of callers may
     watch a job, at any time; a caller that keeps the last scanned_sequence
     and resumes after it gets each event exactly once.
 
     Errors:
     - NOT_FOUND (JOB_NOT_FOUND).
-    - INVALID_ARGUMENT (INVALID_FIELD): after_sequence is negative.
+    - INVALID_ARGUMENT (INVALID_FIELD): after_sequence is negative or beyond
+      the last sequence of the job, which the details name; or one of kinds is
+      unknown.
     - UNAVAILABLE (STOPPING): the gateway is stopping. Resume.
     """
     WatchJobs: _grpc.UnaryStreamMultiCallable[_jobs_pb2.WatchJobsRequest, _jobs_pb2.WatchJobsResponse]
@@ -91,7 +99,7 @@ class JobServiceStub:
 
     Errors:
     - INVALID_ARGUMENT (INVALID_FIELD): after_cursor is below -1 or above what
-      there is.
+      there is; or one of kinds is unknown.
     - UNAVAILABLE (STOPPING): the gateway is stopping. Resume.
     """
     CancelJob: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.CancelJobRequest, _jobs_pb2.CancelJobResponse]
@@ -114,6 +122,10 @@ class JobServiceAsyncStub(JobServiceStub):
     Every call needs the metadata "authorization: Bearer TOKEN" and may end in
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID). A job that the caller may not
     see does not exist for the caller: NOT_FOUND (JOB_NOT_FOUND).
+
+    Where a list of errors names BadRequest details, they hold up to 20
+    violations, as many as fit into 3 KiB. A gateway that is not there, or that
+    is stopping, answers any new call with UNAVAILABLE and no reason: retry.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -124,14 +136,15 @@ class JobServiceAsyncStub(JobServiceStub):
     - NOT_FOUND (PROGRAM_NOT_FOUND): no such program or revision.
     - NOT_FOUND (BACKEND_NOT_FOUND): no such backend; the message lists those
       that there are.
-    - INVALID_ARGUMENT (INVALID_FIELD): a field or an input is wrong.
-      BadRequest details name every violation by field and JSON pointer.
+    - INVALID_ARGUMENT (INVALID_FIELD): a field or an input is wrong, the
+      backend has too few qubits, or request_id is too long. BadRequest
+      details name what is wrong by field and JSON pointer.
     - INVALID_ARGUMENT (REQUEST_ID_REUSED): request_id came before with
       another body.
     - RESOURCE_EXHAUSTED (QUEUE_FULL): too many jobs wait; RetryInfo says when
       to try again.
     - UNAVAILABLE (NO_EXECUTOR): no executor has connected since the gateway
-      started, or the gateway is stopping. Retry.
+      started. Retry.
     """
     GetJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.GetJobRequest, _jobs_pb2.GetJobResponse]  # type: ignore[assignment]
     """Returns the present state of a job.
@@ -148,13 +161,16 @@ class JobServiceAsyncStub(JobServiceStub):
     """
     WatchJob: _aio.UnaryStreamMultiCallable[_jobs_pb2.WatchJobRequest, _jobs_pb2.WatchJobResponse]  # type: ignore[assignment]
     """Replays a job's log after a sequence, then follows it to its end. The
-    stream ends with OK after the terminal event. Any number of callers may
+    stream ends with OK after the terminal event, and at once, without events,
+    for a caller who has that already. Any number of callers may
     watch a job, at any time; a caller that keeps the last scanned_sequence
     and resumes after it gets each event exactly once.
 
     Errors:
     - NOT_FOUND (JOB_NOT_FOUND).
-    - INVALID_ARGUMENT (INVALID_FIELD): after_sequence is negative.
+    - INVALID_ARGUMENT (INVALID_FIELD): after_sequence is negative or beyond
+      the last sequence of the job, which the details name; or one of kinds is
+      unknown.
     - UNAVAILABLE (STOPPING): the gateway is stopping. Resume.
     """
     WatchJobs: _aio.UnaryStreamMultiCallable[_jobs_pb2.WatchJobsRequest, _jobs_pb2.WatchJobsResponse]  # type: ignore[assignment]
@@ -166,7 +182,7 @@ class JobServiceAsyncStub(JobServiceStub):
 
     Errors:
     - INVALID_ARGUMENT (INVALID_FIELD): after_cursor is below -1 or above what
-      there is.
+      there is; or one of kinds is unknown.
     - UNAVAILABLE (STOPPING): the gateway is stopping. Resume.
     """
     CancelJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.CancelJobRequest, _jobs_pb2.CancelJobResponse]  # type: ignore[assignment]
@@ -188,6 +204,10 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     Every call needs the metadata "authorization: Bearer TOKEN" and may end in
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID). A job that the caller may not
     see does not exist for the caller: NOT_FOUND (JOB_NOT_FOUND).
+
+    Where a list of errors names BadRequest details, they hold up to 20
+    violations, as many as fit into 3 KiB. A gateway that is not there, or that
+    is stopping, answers any new call with UNAVAILABLE and no reason: retry.
     """
 
     @_abc_1.abstractmethod
@@ -202,14 +222,15 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         - NOT_FOUND (PROGRAM_NOT_FOUND): no such program or revision.
         - NOT_FOUND (BACKEND_NOT_FOUND): no such backend; the message lists those
           that there are.
-        - INVALID_ARGUMENT (INVALID_FIELD): a field or an input is wrong.
-          BadRequest details name every violation by field and JSON pointer.
+        - INVALID_ARGUMENT (INVALID_FIELD): a field or an input is wrong, the
+          backend has too few qubits, or request_id is too long. BadRequest
+          details name what is wrong by field and JSON pointer.
         - INVALID_ARGUMENT (REQUEST_ID_REUSED): request_id came before with
           another body.
         - RESOURCE_EXHAUSTED (QUEUE_FULL): too many jobs wait; RetryInfo says when
           to try again.
         - UNAVAILABLE (NO_EXECUTOR): no executor has connected since the gateway
-          started, or the gateway is stopping. Retry.
+          started. Retry.
         """
 
     @_abc_1.abstractmethod
@@ -244,13 +265,16 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_jobs_pb2.WatchJobResponse], _abc.AsyncIterator[_jobs_pb2.WatchJobResponse]]:
         """Replays a job's log after a sequence, then follows it to its end. The
-        stream ends with OK after the terminal event. Any number of callers may
+        stream ends with OK after the terminal event, and at once, without events,
+        for a caller who has that already. Any number of callers may
         watch a job, at any time; a caller that keeps the last scanned_sequence
         and resumes after it gets each event exactly once.
 
         Errors:
         - NOT_FOUND (JOB_NOT_FOUND).
-        - INVALID_ARGUMENT (INVALID_FIELD): after_sequence is negative.
+        - INVALID_ARGUMENT (INVALID_FIELD): after_sequence is negative or beyond
+          the last sequence of the job, which the details name; or one of kinds is
+          unknown.
         - UNAVAILABLE (STOPPING): the gateway is stopping. Resume.
         """
 
@@ -268,7 +292,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - INVALID_ARGUMENT (INVALID_FIELD): after_cursor is below -1 or above what
-          there is.
+          there is; or one of kinds is unknown.
         - UNAVAILABLE (STOPPING): the gateway is stopping. Resume.
         """
 

@@ -112,7 +112,7 @@ class Program(_message.Message):
     """Private where unspecified."""
     parameters_schema: _builtins.str
     """JSON Schema of the inputs, as the exact text that was uploaded; empty
-    where none was given. At most 64 KiB.
+    where none was given. At most 64 KiB, and so are its defaults together.
     """
     return_values_schema: _builtins.str
     """JSON Schema of the final result."""
@@ -128,8 +128,9 @@ class Program(_message.Message):
 
     @_builtins.property
     def max_execution_time(self) -> _duration_pb2.Duration:
-        """Required, above zero: the wall time after which a job of this program is
-        stopped. The smallest of this, the job's and the system's limit counts.
+        """Required, from 1 nanosecond to 365 days: the wall time after which a job of
+        this program is stopped. The smallest of this, the job's and the system's
+        limit counts.
         """
 
     @_builtins.property
@@ -273,7 +274,9 @@ class ProgramSource(_message.Message):
     FILES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def files(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
-        """File name to UTF-8 source text. At most 750 KiB in all."""
+        """File name to UTF-8 source text. At most 64 files, each named as a module
+        with ".py", and 750 KiB in all.
+        """
 
     def __init__(
         self,

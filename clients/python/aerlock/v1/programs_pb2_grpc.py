@@ -72,8 +72,10 @@ class ProgramServiceServicer:
 
         Errors:
         - INVALID_ARGUMENT (INVALID_PROGRAM, INVALID_FIELD): a required field is
-        missing, the source does not parse or has no usable main, a schema is
-        not valid. BadRequest details name every field that is wrong.
+        missing, a file does not parse, there is no usable main, a schema is not
+        valid or gives a default that inputs cannot hold. BadRequest details name
+        the fields that are wrong: up to 20, as many as fit into 3 KiB.
+        INVALID_FIELD is for request_id, all else is INVALID_PROGRAM.
         - INVALID_ARGUMENT (REQUEST_ID_REUSED): request_id came before with
         another body.
         """

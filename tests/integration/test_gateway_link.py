@@ -1,0 +1,99 @@
+"""The line to the executor while the database does not work: nothing is given up, nothing is lost."""
+
+import asyncio
+import logging
+import sqlite3
+from contextlib import asynccontextmanager, closing
+from types import SimpleNamespace
+
+import pytest
+
+from aerlock.v1.jobs_pb2 import FAILURE_REASON_EXECUTOR_LOST, JOB_STATE_FAILED, WatchJobRequest
+from aerlock_gateway.core.executor_link import ExecutorLink
+from aerlock_gateway.core.joblog import JobLog
+from aerlock_gateway.core.scheduler import Placement, Scheduler
+from aerlock_gateway.core.watch import Bell, Watch
+from aerlock_gateway.store import jobs
+from aerlock_gateway.store.database import Database
+
+SOON = 30
+
+
+@pytest.fixture
+def refusals():
+    """An event that is set when the link says that it tries again."""
+    told = asyncio.Event()
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "trying again" in record.getMessage():
+                told.set()
+
+    logger, listener = logging.getLogger("aerlock_gateway.core.executor_link"), Listener()
+    logger.addHandler(listener)
+    yield told
+    logger.removeHandler(listener)
+
+
+@asynccontextmanager
+async def opened(folder, socket):
+    database = Database(folder / "test.db", busy_seconds=0.05)
+    bell, scheduler, connected = Bell(), Scheduler(), asyncio.Event()
+    joblog = JobLog(database, bell, scheduler)
+
+    async def on_connection(yes: bool) -> None:
+        if yes:
+            connected.set()
+
+    def make_link() -> ExecutorLink:
+        return ExecutorLink(socket, database, joblog, scheduler, 0.1, on_connection)
+
+    try:
+        yield SimpleNamespace(
+            database=database,
+            joblog=joblog,
+            scheduler=scheduler,
+            watch=Watch(database, bell),
+            connected=connected,
+            make_link=make_link,
+        )
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def locked(folder):
+    """Has another process's part: no write gets through until the end."""
+    with closing(sqlite3.connect(folder / "test.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+async def test_link_connects_when_the_database_is_free_again(pair, tmp_path, refusals):
+    pair.executor.start("--slots", "1")
+    async with opened(tmp_path, pair.executor.layout.executor_socket) as gateway:
+        link = gateway.make_link()
+        async with locked(tmp_path):
+            await link.start()
+            await asyncio.wait_for(refusals.wait(), SOON)
+        await asyncio.wait_for(gateway.connected.wait(), SOON)
+        assert gateway.scheduler.placement.slots == 1
+        await link.stop()
+
+
+async def test_job_that_is_lost_while_the_database_is_locked_ends_and_frees_its_slot(tmp_path, refusals):
+    async with opened(tmp_path, tmp_path / "nobody.sock") as gateway:
+        gateway.scheduler.placement = Placement(1, "full")
+        new = jobs.NewJob("job", "alice", "gone", 1, "aer_simulator", b"", "[]", b"")
+        await gateway.database.write(lambda c: gateway.joblog.insert(c, new))
+        link = gateway.make_link()
+        async with locked(tmp_path):
+            await link.start()
+            await asyncio.wait_for(refusals.wait(), SOON)
+        async with asyncio.timeout(SOON):
+            stream = gateway.watch.job("alice", WatchJobRequest(job_id="job"))
+            events = [event async for page in stream for event in page.events]
+        last = events[-1].state_change
+        assert (last.state, last.failure.reason) == (JOB_STATE_FAILED, FAILURE_REASON_EXECUTOR_LOST)
+        await link.stop()
