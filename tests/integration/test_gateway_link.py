@@ -8,7 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from aerlock.v1.jobs_pb2 import FAILURE_REASON_EXECUTOR_LOST, JOB_STATE_FAILED, WatchJobRequest
+from aerlock.v1.jobs_pb2 import (
+    FAILURE_REASON_EXECUTOR_LOST,
+    JOB_STATE_FAILED,
+    WatchJobRequest,
+    WatchJobResponse,
+)
 from aerlock_gateway.core.executor_link import ExecutorLink
 from aerlock_gateway.core.joblog import JobLog
 from aerlock_gateway.core.scheduler import Placement, Scheduler
@@ -93,7 +98,7 @@ async def test_job_that_is_lost_while_the_database_is_locked_ends_and_frees_its_
             await asyncio.wait_for(refusals.wait(), SOON)
         async with asyncio.timeout(SOON):
             stream = gateway.watch.job("alice", WatchJobRequest(job_id="job"))
-            events = [event async for page in stream for event in page.events]
+            events = [event async for page in stream for event in WatchJobResponse.FromString(page).events]
         last = events[-1].state_change
         assert (last.state, last.failure.reason) == (JOB_STATE_FAILED, FAILURE_REASON_EXECUTOR_LOST)
         await link.stop()

@@ -36,7 +36,8 @@ _RETRY_POLICY: Final = {
     "initialBackoff": "0.1s",
     "maxBackoff": "2s",
     "backoffMultiplier": 3,
-    "retryableStatusCodes": ["UNAVAILABLE"],
+    # grpc.aio answers CANCELLED to the calls that a stopping server has not begun.
+    "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
 }
 _OPTIONS: Final = (
     # The server allows a ping a minute while a call is open.

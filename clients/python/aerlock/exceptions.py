@@ -10,7 +10,8 @@ AerlockError                 any other
 ├── RuntimeJobNotFound       NOT_FOUND                             JOB_NOT_FOUND
 ├── BackendNotFoundError     NOT_FOUND                             BACKEND_NOT_FOUND
 ├── QuotaExceededError       RESOURCE_EXHAUSTED                    any
-├── ServerUnavailableError   UNAVAILABLE, DEADLINE_EXCEEDED        any
+├── ServerUnavailableError   UNAVAILABLE, DEADLINE_EXCEEDED,       any
+│                            CANCELLED
 ├── RuntimeJobTimeoutError   none: the time that a caller gave to wait is over
 ├── RuntimeInvalidStateError none: not possible in the state that the job is in
 └── RuntimeJobFailureError   none: the job ended with a JobFailure
@@ -90,6 +91,7 @@ BY_STATUS: Final[dict[str, type[AerlockError]]] = {
     "RESOURCE_EXHAUSTED": QuotaExceededError,
     "UNAVAILABLE": ServerUnavailableError,
     "DEADLINE_EXCEEDED": ServerUnavailableError,
+    "CANCELLED": ServerUnavailableError,
 }
 """The exception of a status where its reason is not in `BY_REASON`."""
 

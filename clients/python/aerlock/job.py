@@ -267,7 +267,7 @@ class _CallbackStream:
             return
         try:
             self._callback(self._job_id, codec.from_value(event.interim_result))
-        except Exception:
+        except BaseException:  # SystemExit too: the thread is not the callback's to end
             logger.warning(
                 "The callback of job %s failed at event %d.", self._job_id, event.sequence, exc_info=True
             )

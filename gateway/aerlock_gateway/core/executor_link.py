@@ -48,6 +48,11 @@ _RECONNECT: Final = (
     ("grpc.max_receive_message_length", 4 << 20),
     # A proxy of the environment has no business on this socket.
     ("grpc.enable_http_proxy", 0),
+    # An executor that hangs is as good as one that is gone: the lease of its jobs begins.
+    ("grpc.keepalive_time_ms", 5_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
 )
 
 T = TypeVar("T")
@@ -157,6 +162,7 @@ class ExecutorLink:
         except Exception:
             logger.exception("job %s cannot be followed", head.job_id)
             await self._lose(head, "The gateway failed to record the job.")
+            self._spawn(self._discard(head.job_id, head.last_offset))
 
     async def _take_events(self, head: jobs.Head) -> None:
         lease = _Lease(self._lease_seconds)
@@ -170,7 +176,9 @@ class ExecutorLink:
             except grpc.aio.AioRpcError as error:
                 if head.state in TERMINAL or await self._give_up(head, error):
                     return
-            except sqlite3.Error as error:
+                if error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:
+                    lease.renew()  # it is there, and has fewer slots than it had
+            except sqlite3.OperationalError as error:
                 # The disk may be full. The events stay in the spool meanwhile.
                 logger.error("job %s cannot be recorded, trying again: %s", head.job_id, error)
                 await asyncio.sleep(_LONGEST_WAIT)
@@ -303,7 +311,7 @@ async def _insist(attempt: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             return await attempt()
-        except sqlite3.Error as error:
+        except sqlite3.OperationalError as error:
             logger.error("the database does not work, trying again: %s", error)
             await asyncio.sleep(_LONGEST_WAIT)
 

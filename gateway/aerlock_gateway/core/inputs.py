@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, Final
 
 from aerlock.codec.bounds import ValueBoundsError, check_map
@@ -50,10 +51,10 @@ def _unknown(inputs: MapValue, signature: Mapping[str, Any]) -> list[Violation]:
         return []
     known = signature["parameters"]
     cure = f"the inputs are {', '.join(known[:_MOST_NAMES])}" if known else "the program takes none"
+    unknown = (entry.key for entry in inputs.entries if entry.key not in known)
     return [
-        Violation(_field(entry.key), f"is not an input of this program; {cure}")
-        for entry in inputs.entries
-        if entry.key not in known
+        Violation(_field(key), f"is not an input of this program; {cure}")
+        for key in islice(unknown, MOST_VIOLATIONS)
     ]
 
 

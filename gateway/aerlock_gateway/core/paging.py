@@ -34,6 +34,7 @@ def read_token(method: str, token: str, start: K) -> K:
         if len(token) > _LONGEST_TOKEN:
             raise ValueError
         made_by, key = json.loads(base64.b64decode(token, altchars=b"-_", validate=True))
+        str(key).encode()  # half a surrogate pair is no key
     except (ValueError, TypeError, RecursionError, binascii.Error):
         made_by, key = None, None
     if made_by != method or type(key) is not type(start) or (isinstance(key, int) and abs(key) >= 2**63):

@@ -175,7 +175,7 @@ def _check_request(request: RunProgramRequest) -> None:
         len(request.tags) <= _MOST_TAGS, "tags", f"are {len(request.tags)}; at most {_MOST_TAGS} are allowed"
     )
     require(
-        all(0 < len(tag) <= _LONGEST_TAG for tag in request.tags),
+        all(0 < len(tag) <= _LONGEST_TAG for tag in request.tags[:_MOST_TAGS]),
         "tags",
         f"must have 1 to {_LONGEST_TAG} characters each",
     )

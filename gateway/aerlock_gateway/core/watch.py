@@ -1,7 +1,7 @@
 """Reading logs as they grow: pages from the database, and a bell that rings after each commit."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -11,6 +11,7 @@ from aerlock_gateway.errors import InvalidArgumentError, UnavailableError, Viola
 from aerlock_gateway.store import events
 from aerlock_gateway.store.database import Database
 
+_MOST_KINDS: Final = 16
 _KINDS: Final = frozenset(jobs_pb2.EventKind.values()) - {jobs_pb2.EVENT_KIND_UNSPECIFIED}
 
 
@@ -63,11 +64,11 @@ class Watch:
         self._database = database
         self._bell = bell
 
-    async def job(
-        self, account: str, request: jobs_pb2.WatchJobRequest
-    ) -> AsyncIterator[jobs_pb2.WatchJobResponse]:
+    async def job(self, account: str, request: jobs_pb2.WatchJobRequest) -> AsyncIterator[bytes]:
         """Yields the events of a job after ``after_sequence`` until its terminal event.
 
+        What it yields are serialized WatchJobResponses: the rows as they are
+        stored, joined, so that a thousand watchers cost no parsing.
         Raises `NotFoundError`, `InvalidArgumentError`, and `UnavailableError` when the gateway stops.
         """
         if request.after_sequence < 0:
@@ -87,8 +88,8 @@ class Watch:
                 after = page.scanned
                 done = page.ended or (request.replay_only and page.caught_up)
                 if page.encoded or done:
-                    response = jobs_pb2.WatchJobResponse.FromString(b"".join(page.encoded))
-                    response.scanned_sequence = after
+                    scanned = jobs_pb2.WatchJobResponse(scanned_sequence=after).SerializeToString()
+                    response = b"".join((*page.encoded, scanned))
                     del page
                     yield response
                     if done:
@@ -145,7 +146,9 @@ class Watch:
             raise UnavailableError("the gateway is stopping; resume when it is back", retry_seconds=1)
 
 
-def _kinds(kinds: Iterable[int]) -> frozenset[int]:
+def _kinds(kinds: Sequence[int]) -> frozenset[int]:
+    if len(kinds) > _MOST_KINDS:
+        raise InvalidArgumentError.of([Violation("kinds", f"are {len(kinds)}; name each kind once")])
     if unknown := [kind for kind in kinds if kind not in _KINDS]:
         raise InvalidArgumentError.of([Violation("kinds", f"{unknown[0]} is not an EventKind; leave it out")])
     return frozenset(kinds)

@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, Final
@@ -13,7 +14,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status.rpc_status import to_status
 
 from aerlock_gateway.core.accounts import Account, Accounts
-from aerlock_gateway.errors import GatewayError, UnauthenticatedError, Violation
+from aerlock_gateway.errors import GatewayError, UnauthenticatedError, UnavailableError, Violation
 
 logger = logging.getLogger(__name__)
 
@@ -106,8 +107,13 @@ def _wrap(handler: Handler, method: str, unary: Any, stream: Any) -> Handler:
     return make(
         follow if handler.response_streaming else call,
         request_deserializer=handler.request_deserializer,
-        response_serializer=handler.response_serializer,
+        response_serializer=_passing_bytes(handler.response_serializer),
     )
+
+
+def _passing_bytes(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """Lets a method answer with a message that is serialized already."""
+    return lambda response: response if isinstance(response, bytes) else serialize(response)
 
 
 async def _unary_with_errors(method: str, behavior: Any, request: Any, context: Context) -> Any:
@@ -130,6 +136,12 @@ async def _stream_with_errors(
 async def _abort(method: str, error: Exception, context: Context) -> None:
     if isinstance(error, grpc.aio.AbortError):
         raise error
+    if isinstance(error, sqlite3.OperationalError):
+        logger.error("%s: the database does not work: %s", method, error)
+        error = UnavailableError(
+            "the gateway's database is locked or its disk is full; nothing was changed, try again",
+            retry_seconds=1,
+        )
     if not isinstance(error, GatewayError):
         reference = secrets.token_hex(6)
         logger.error("%s failed, reference %s", method, reference, exc_info=error)

@@ -77,9 +77,9 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
         jobs, token = await list_jobs(self._database, caller.get().name, request)
         return jobs_pb2.ListJobsResponse(jobs=jobs, next_page_token=token)
 
-    async def WatchJob(
+    async def WatchJob(  # type: ignore[override]  # serialized responses; see ErrorInterceptor
         self, request: jobs_pb2.WatchJobRequest, context: Context
-    ) -> AsyncIterator[jobs_pb2.WatchJobResponse]:
+    ) -> AsyncIterator[bytes]:
         async for response in self._watch.job(caller.get().name, request):
             yield response
 

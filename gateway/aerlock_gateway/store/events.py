@@ -7,7 +7,7 @@ from dataclasses import dataclass
 TERMINAL = 6
 """The kind under which a terminal state change is stored; the other kinds are those of EventKind."""
 
-LARGEST_PAGE = 3 * 1024 * 1024 - 64 * 1024
+LARGEST_PAGE = 1024 * 1024
 """Bytes of events in one page, so that with what stands around them a response stays within 3 MiB."""
 
 _ROWS_SCANNED = 16_384

@@ -756,7 +756,7 @@ Global___WatchJobRequest: _TypeAlias = WatchJobRequest  # noqa: Y015
 
 @_typing.final
 class WatchJobResponse(_message.Message):
-    """A batch of events, at most 3 MiB."""
+    """A batch of events, at most 1 MiB unless it is one."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -812,7 +812,7 @@ Global___WatchJobsRequest: _TypeAlias = WatchJobsRequest  # noqa: Y015
 
 @_typing.final
 class WatchJobsResponse(_message.Message):
-    """A batch of events of any number of jobs, at most 3 MiB."""
+    """A batch of events of any number of jobs, at most 1 MiB unless it is one."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
