@@ -21,6 +21,7 @@ from aerlock import (
     RuntimeProgramNotFound,
     RuntimeService,
 )
+from aerlock.exceptions import ServerUnavailableError
 from aerlock.v1 import jobs_pb2, jobs_pb2_grpc
 
 OPTIONS = {"backend_name": "aer_simulator"}
@@ -386,3 +387,27 @@ def test_upload_of_what_is_no_program_is_refused(service, tmp_path):
         service.upload_program(str(tmp_path), metadata("wrong"))
     with pytest.raises(InputValueError, match="main"):
         service.upload_program("x = 1\n", metadata("wrong"))
+
+
+def test_address_where_nobody_listens_names_the_cure(stack):
+    with (
+        RuntimeService(address="unix:/nonexistent.sock", token=stack.token) as service,
+        pytest.raises(ServerUnavailableError, match="aerlock up"),
+    ):
+        service.programs()
+
+
+def test_token_with_a_newline_around_it_works(stack):
+    with RuntimeService(address=stack.address, token=f"{stack.token}\n") as service:
+        assert service.programs()
+
+
+@pytest.mark.parametrize("token", ["a\nb", "é", "\0"])
+def test_token_that_is_none_is_refused_before_it_is_sent(stack, token):
+    with pytest.raises(NotAuthorizedError, match="token"):
+        RuntimeService(address=stack.address, token=token)
+
+
+def test_upload_of_nothing_is_refused(service):
+    with pytest.raises(InputValueError, match="source text or a path"):
+        service.upload_program("", metadata={"name": "x", "description": "x", "max_execution_time": 1})

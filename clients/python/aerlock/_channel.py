@@ -17,6 +17,7 @@ from aerlock.exceptions import (
     AerlockError,
     InputValueError,
     QuotaExceededError,
+    ServerUnavailableError,
 )
 from aerlock.v1 import backends_pb2_grpc, jobs_pb2_grpc, programs_pb2_grpc, server_pb2_grpc
 
@@ -140,6 +141,10 @@ def to_exception(error: grpc.RpcError) -> AerlockError:
     reason = next((info.reason for info in _details(status, error_details_pb2.ErrorInfo)), "")
     kind = BY_REASON.get(reason) or BY_STATUS.get(call.code().name, AerlockError)
     message = status.message or f"the server answered {call.code().name}"
+    if kind is ServerUnavailableError and "failed to connect" in message:
+        message = (
+            f"no Aerlock answers there: start one with `aerlock up`, or pass another address= ({message})"
+        )
     if kind is InputValueError:
         requests = _details(status, error_details_pb2.BadRequest)
         violations = [(item.field, item.description) for bad in requests for item in bad.field_violations]

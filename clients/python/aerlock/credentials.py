@@ -75,7 +75,9 @@ def resolve_credentials(address: str | None = None, token: str | None = None) ->
     Raises `InputValueError` and `NotAuthorizedError` that say what is missing.
     """
     address = address or os.environ.get(ADDRESS_VARIABLE)
-    token = token or os.environ.get(TOKEN_VARIABLE)
+    token = (token or os.environ.get(TOKEN_VARIABLE) or "").strip()
+    if not (token.isascii() and token.isprintable()):
+        raise NotAuthorizedError(f"the token holds what no token has: check token= or {TOKEN_VARIABLE}")
     if address and token:
         return Credentials(address, token)
     try:

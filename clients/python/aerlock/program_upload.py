@@ -27,8 +27,8 @@ def read_source(data: str | Path) -> dict[str, bytes]:
             return {MAIN_FILE: data.encode()}
         except UnicodeEncodeError as error:
             raise InputValueError(f"data is source text that is not UTF-8: {error}") from None
-    if not isinstance(data, str | Path):
-        raise InputValueError(f"data must be source text or a path, not {type(data).__name__}")
+    if not isinstance(data, str | Path) or not str(data):
+        raise InputValueError(f"data must be source text or a path, not {data!r:.40}")
     try:
         return _read_files(Path(data))
     except OSError as error:
