@@ -120,8 +120,8 @@ class ExecutorServiceServicer:
 
     def AckTask(self, request, context):
         """Says that events up to this offset are committed. When that covers
-        TaskEnded, the spool of the task is deleted. Harmless for a task that is
-        not known.
+        TaskEnded, the spool of the task is deleted; before, nothing happens.
+        Harmless for a task that is not known.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

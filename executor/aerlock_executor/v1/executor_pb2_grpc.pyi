@@ -63,8 +63,8 @@ class ExecutorServiceStub:
     """
     AckTask: _grpc.UnaryUnaryMultiCallable[_executor_pb2.AckTaskRequest, _executor_pb2.AckTaskResponse]
     """Says that events up to this offset are committed. When that covers
-    TaskEnded, the spool of the task is deleted. Harmless for a task that is
-    not known.
+    TaskEnded, the spool of the task is deleted; before, nothing happens.
+    Harmless for a task that is not known.
     """
     CancelTask: _grpc.UnaryUnaryMultiCallable[_executor_pb2.CancelTaskRequest, _executor_pb2.CancelTaskResponse]
     """Ends a task's processes. Returns at once; TaskEnded follows in the
@@ -111,8 +111,8 @@ class ExecutorServiceAsyncStub(ExecutorServiceStub):
     """
     AckTask: _aio.UnaryUnaryMultiCallable[_executor_pb2.AckTaskRequest, _executor_pb2.AckTaskResponse]  # type: ignore[assignment]
     """Says that events up to this offset are committed. When that covers
-    TaskEnded, the spool of the task is deleted. Harmless for a task that is
-    not known.
+    TaskEnded, the spool of the task is deleted; before, nothing happens.
+    Harmless for a task that is not known.
     """
     CancelTask: _aio.UnaryUnaryMultiCallable[_executor_pb2.CancelTaskRequest, _executor_pb2.CancelTaskResponse]  # type: ignore[assignment]
     """Ends a task's processes. Returns at once; TaskEnded follows in the
@@ -180,8 +180,8 @@ class ExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_executor_pb2.AckTaskResponse, _abc.Awaitable[_executor_pb2.AckTaskResponse]]:
         """Says that events up to this offset are committed. When that covers
-        TaskEnded, the spool of the task is deleted. Harmless for a task that is
-        not known.
+        TaskEnded, the spool of the task is deleted; before, nothing happens.
+        Harmless for a task that is not known.
         """
 
     @_abc_1.abstractmethod
