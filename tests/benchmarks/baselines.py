@@ -66,7 +66,7 @@ async def bare_cells(count: int, at_once: int) -> None:
 
     async def run_some(number: int) -> None:
         for _ in range(number):
-            cell = await zygote.create_cell()
+            cell = await zygote.create_cell(warm=False)
             await cell.start(start)
             await cell.wait()
 
