@@ -44,7 +44,7 @@ _RECONNECT: Final = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
-    # A batch is at most 3 MiB, and so is what a task starts from.
+    # A batch is about 1 MiB at most; gRPC's own bound, said here because the spool relies on it.
     ("grpc.max_receive_message_length", 4 << 20),
     # A proxy of the environment has no business on this socket.
     ("grpc.enable_http_proxy", 0),

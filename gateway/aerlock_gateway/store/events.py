@@ -8,7 +8,7 @@ TERMINAL = 6
 """The kind under which a terminal state change is stored; the other kinds are those of EventKind."""
 
 LARGEST_PAGE = 1024 * 1024
-"""Bytes of events in one page, so that with what stands around them a response stays within 3 MiB."""
+"""Bytes of events in one page; an event that is larger is a page by itself."""
 
 _ROWS_SCANNED = 16_384
 _INSERT = "INSERT INTO events (job, sequence, kind, encoded) VALUES "
