@@ -6,8 +6,10 @@ isort:skip_file
 from aerlock.v1 import jobs_pb2 as _jobs_pb2
 from aerlock.v1 import programs_pb2 as _programs_pb2
 from aerlock.v1 import values_pb2 as _values_pb2
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -26,7 +28,8 @@ class CellStart(_message.Message):
     4 MiB, a CellFrame at most 1 MiB and 64 KiB. The reader of CellFrame trusts none of it but `ready`,
     which is written before any code of a user is loaded.
 
-    Supervisor to cell: one message, then the pipe is closed.
+    Supervisor to cell: one message, then the bytes of the blobs that it lists,
+    one after the other without anything between, then the pipe is closed.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -37,6 +40,7 @@ class CellStart(_message.Message):
     LOG_LEVEL_FIELD_NUMBER: _builtins.int
     MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     CPU_SECONDS_FIELD_NUMBER: _builtins.int
+    BLOBS_FIELD_NUMBER: _builtins.int
     backend_name: _builtins.str
     log_level: _builtins.str
     memory_bytes: _builtins.int
@@ -48,6 +52,12 @@ class CellStart(_message.Message):
     def source(self) -> _programs_pb2.ProgramSource: ...
     @_builtins.property
     def inputs(self) -> _values_pb2.MapValue: ...
+    @_builtins.property
+    def blobs(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.BlobRef]:
+        """The blobs that inputs refer to, each once, in the order in which the inputs
+        name them first (depth first).
+        """
+
     def __init__(
         self,
         *,
@@ -57,10 +67,11 @@ class CellStart(_message.Message):
         log_level: _builtins.str = ...,
         memory_bytes: _builtins.int = ...,
         cpu_seconds: _builtins.int = ...,
+        blobs: _abc.Iterable[_values_pb2.BlobRef] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["inputs", b"inputs", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_name", b"backend_name", "cpu_seconds", b"cpu_seconds", "inputs", b"inputs", "log_level", b"log_level", "memory_bytes", b"memory_bytes", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_name", b"backend_name", "blobs", b"blobs", "cpu_seconds", b"cpu_seconds", "inputs", b"inputs", "log_level", b"log_level", "memory_bytes", b"memory_bytes", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -76,6 +87,7 @@ class CellFrame(_message.Message):
     INTERIM_RESULT_FIELD_NUMBER: _builtins.int
     FINAL_RESULT_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
+    BLOB_PART_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def ready(self) -> Global___CellReady:
         """The first frame: the cell is isolated, and warm where it had the time."""
@@ -90,6 +102,12 @@ class CellFrame(_message.Message):
     def failure(self) -> _jobs_pb2.JobFailure:
         """The last frame of a program that raised."""
 
+    @_builtins.property
+    def blob_part(self) -> Global___CellBlobPart:
+        """A part of a blob. A blob is written whole before the result that refers
+        to it, part after part with no other frame between.
+        """
+
     def __init__(
         self,
         *,
@@ -97,16 +115,41 @@ class CellFrame(_message.Message):
         interim_result: _values_pb2.Value | None = ...,
         final_result: _values_pb2.Value | None = ...,
         failure: _jobs_pb2.JobFailure | None = ...,
+        blob_part: Global___CellBlobPart | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "final_result", b"final_result", "frame", b"frame", "interim_result", b"interim_result", "ready", b"ready"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["blob_part", b"blob_part", "failure", b"failure", "final_result", b"final_result", "frame", b"frame", "interim_result", b"interim_result", "ready", b"ready"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "final_result", b"final_result", "frame", b"frame", "interim_result", b"interim_result", "ready", b"ready"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blob_part", b"blob_part", "failure", b"failure", "final_result", b"final_result", "frame", b"frame", "interim_result", b"interim_result", "ready", b"ready"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["ready", "interim_result", "final_result", "failure"]  # noqa: Y015
+    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["ready", "interim_result", "final_result", "failure", "blob_part"]  # noqa: Y015
     _WhichOneofArgType_frame: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_frame) -> _WhichOneofReturnType_frame | None: ...
 
 Global___CellFrame: _TypeAlias = CellFrame  # noqa: Y015
+
+@_typing.final
+class CellBlobPart(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    """At most 1 MiB; it may be empty only where it is the last."""
+    last: _builtins.bool
+    """Whether the blob ends here. Its digest is computed by the reader."""
+    def __init__(
+        self,
+        *,
+        data: _builtins.bytes = ...,
+        last: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "last", b"last"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CellBlobPart: _TypeAlias = CellBlobPart  # noqa: Y015
 
 @_typing.final
 class CellReady(_message.Message):

@@ -40,6 +40,7 @@ class TaskEvent(_message.Message):
     LOG_OUTPUT_FIELD_NUMBER: _builtins.int
     WARNING_FIELD_NUMBER: _builtins.int
     ENDED_FIELD_NUMBER: _builtins.int
+    BLOBS_FIELD_NUMBER: _builtins.int
     offset: _builtins.int
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp: ...
@@ -59,6 +60,12 @@ class TaskEvent(_message.Message):
     def ended(self) -> Global___TaskEnded:
         """The last event, exactly once."""
 
+    @_builtins.property
+    def blobs(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.BlobRef]:
+        """The blobs that the result of this event refers to, each once. They are the
+        task's own and can be read from here; not a field of JobEvent.
+        """
+
     def __init__(
         self,
         *,
@@ -70,10 +77,11 @@ class TaskEvent(_message.Message):
         log_output: _jobs_pb2.LogOutput | None = ...,
         warning: _jobs_pb2.JobWarning | None = ...,
         ended: Global___TaskEnded | None = ...,
+        blobs: _abc.Iterable[_values_pb2.BlobRef] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "event", b"event", "final_result", b"final_result", "interim_result", b"interim_result", "log_output", b"log_output", "started", b"started", "time", b"time", "warning", b"warning"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "event", b"event", "final_result", b"final_result", "interim_result", b"interim_result", "log_output", b"log_output", "offset", b"offset", "started", b"started", "time", b"time", "warning", b"warning"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blobs", b"blobs", "ended", b"ended", "event", b"event", "final_result", b"final_result", "interim_result", b"interim_result", "log_output", b"log_output", "offset", b"offset", "started", b"started", "time", b"time", "warning", b"warning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["started", "interim_result", "final_result", "log_output", "warning", "ended"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
@@ -435,11 +443,14 @@ class GetExecutorInfoResponse(_message.Message):
     BACKENDS_FIELD_NUMBER: _builtins.int
     QISKIT_VERSION_FIELD_NUMBER: _builtins.int
     QPY_VERSION_FIELD_NUMBER: _builtins.int
+    CODEC_VERSION_FIELD_NUMBER: _builtins.int
     slots: _builtins.int
     """Tasks that may run at the same time."""
     isolation_tier: _builtins.str
     qiskit_version: _builtins.str
     qpy_version: _builtins.int
+    codec_version: _builtins.int
+    """The version of the codec's registry in the cells."""
     @_builtins.property
     def backends(self) -> _containers.RepeatedCompositeFieldContainer[_backends_pb2.Backend]: ...
     def __init__(
@@ -450,11 +461,135 @@ class GetExecutorInfoResponse(_message.Message):
         backends: _abc.Iterable[_backends_pb2.Backend] | None = ...,
         qiskit_version: _builtins.str = ...,
         qpy_version: _builtins.int = ...,
+        codec_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backends", b"backends", "isolation_tier", b"isolation_tier", "qiskit_version", b"qiskit_version", "qpy_version", b"qpy_version", "slots", b"slots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backends", b"backends", "codec_version", b"codec_version", "isolation_tier", b"isolation_tier", "qiskit_version", b"qiskit_version", "qpy_version", b"qpy_version", "slots", b"slots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetExecutorInfoResponse: _TypeAlias = GetExecutorInfoResponse  # noqa: Y015
+
+@_typing.final
+class FindMissingBlobsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BLOBS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def blobs(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.BlobRef]: ...
+    def __init__(
+        self,
+        *,
+        blobs: _abc.Iterable[_values_pb2.BlobRef] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blobs", b"blobs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindMissingBlobsRequest: _TypeAlias = FindMissingBlobsRequest  # noqa: Y015
+
+@_typing.final
+class FindMissingBlobsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MISSING_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def missing(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.BlobRef]: ...
+    def __init__(
+        self,
+        *,
+        missing: _abc.Iterable[_values_pb2.BlobRef] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["missing", b"missing"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindMissingBlobsResponse: _TypeAlias = FindMissingBlobsResponse  # noqa: Y015
+
+@_typing.final
+class WriteBlobRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BLOB_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    """What follows; at most 1 MiB."""
+    @_builtins.property
+    def blob(self) -> _values_pb2.BlobRef:
+        """Set in the first message and in no other."""
+
+    def __init__(
+        self,
+        *,
+        blob: _values_pb2.BlobRef | None = ...,
+        data: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["blob", b"blob"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blob", b"blob", "data", b"data"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WriteBlobRequest: _TypeAlias = WriteBlobRequest  # noqa: Y015
+
+@_typing.final
+class WriteBlobResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WriteBlobResponse: _TypeAlias = WriteBlobResponse  # noqa: Y015
+
+@_typing.final
+class ReadBlobRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHA256_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    sha256: _builtins.str
+    offset: _builtins.int
+    def __init__(
+        self,
+        *,
+        sha256: _builtins.str = ...,
+        offset: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["offset", b"offset", "sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadBlobRequest: _TypeAlias = ReadBlobRequest  # noqa: Y015
+
+@_typing.final
+class ReadBlobResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    """At most 1 MiB."""
+    def __init__(
+        self,
+        *,
+        data: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadBlobResponse: _TypeAlias = ReadBlobResponse  # noqa: Y015

@@ -72,6 +72,21 @@ class ExecutorServiceStub:
                 request_serializer=aerlock__executor_dot_v1_dot_executor__pb2.ListTasksRequest.SerializeToString,
                 response_deserializer=aerlock__executor_dot_v1_dot_executor__pb2.ListTasksResponse.FromString,
                 _registered_method=True)
+        self.FindMissingBlobs = channel.unary_unary(
+                '/aerlock_executor.v1.ExecutorService/FindMissingBlobs',
+                request_serializer=aerlock__executor_dot_v1_dot_executor__pb2.FindMissingBlobsRequest.SerializeToString,
+                response_deserializer=aerlock__executor_dot_v1_dot_executor__pb2.FindMissingBlobsResponse.FromString,
+                _registered_method=True)
+        self.WriteBlob = channel.stream_unary(
+                '/aerlock_executor.v1.ExecutorService/WriteBlob',
+                request_serializer=aerlock__executor_dot_v1_dot_executor__pb2.WriteBlobRequest.SerializeToString,
+                response_deserializer=aerlock__executor_dot_v1_dot_executor__pb2.WriteBlobResponse.FromString,
+                _registered_method=True)
+        self.ReadBlob = channel.unary_stream(
+                '/aerlock_executor.v1.ExecutorService/ReadBlob',
+                request_serializer=aerlock__executor_dot_v1_dot_executor__pb2.ReadBlobRequest.SerializeToString,
+                response_deserializer=aerlock__executor_dot_v1_dot_executor__pb2.ReadBlobResponse.FromString,
+                _registered_method=True)
 
 
 class ExecutorServiceServicer:
@@ -100,6 +115,8 @@ class ExecutorServiceServicer:
         - RESOURCE_EXHAUSTED: every slot is taken. Nothing was started.
         - INVALID_ARGUMENT: the task_id or the log_level is not of its form, or
         there is no such backend or environment. Nothing was started.
+        - FAILED_PRECONDITION: a blob that the inputs refer to is not here. Nothing
+        was started; write it and try again.
         - UNAVAILABLE: the executor is stopping, or cannot write a spool. Nothing
         was started.
         """
@@ -145,6 +162,42 @@ class ExecutorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindMissingBlobs(self, request, context):
+        """Tells which of some blobs the executor does not have. One that it has is
+        kept for ten minutes at least.
+
+        Errors:
+        - INVALID_ARGUMENT: a BlobRef is not of its form.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WriteBlob(self, request_iterator, context):
+        """Writes one blob whole, for tasks to come. It is kept for ten minutes at
+        least, and for as long as a task needs it.
+
+        Errors:
+        - INVALID_ARGUMENT: the BlobRef is not of its form, or the data has another
+        length or another SHA-256.
+        - RESOURCE_EXHAUSTED: there is no room for it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadBlob(self, request, context):
+        """Reads a blob from an offset on. A blob that an event refers to is there
+        until the end of its task is acknowledged.
+
+        Errors:
+        - NOT_FOUND: there is no such blob.
+        - OUT_OF_RANGE: the offset is negative or beyond the blob's end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ExecutorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -177,6 +230,21 @@ def add_ExecutorServiceServicer_to_server(servicer, server):
                     servicer.ListTasks,
                     request_deserializer=aerlock__executor_dot_v1_dot_executor__pb2.ListTasksRequest.FromString,
                     response_serializer=aerlock__executor_dot_v1_dot_executor__pb2.ListTasksResponse.SerializeToString,
+            ),
+            'FindMissingBlobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindMissingBlobs,
+                    request_deserializer=aerlock__executor_dot_v1_dot_executor__pb2.FindMissingBlobsRequest.FromString,
+                    response_serializer=aerlock__executor_dot_v1_dot_executor__pb2.FindMissingBlobsResponse.SerializeToString,
+            ),
+            'WriteBlob': grpc.stream_unary_rpc_method_handler(
+                    servicer.WriteBlob,
+                    request_deserializer=aerlock__executor_dot_v1_dot_executor__pb2.WriteBlobRequest.FromString,
+                    response_serializer=aerlock__executor_dot_v1_dot_executor__pb2.WriteBlobResponse.SerializeToString,
+            ),
+            'ReadBlob': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadBlob,
+                    request_deserializer=aerlock__executor_dot_v1_dot_executor__pb2.ReadBlobRequest.FromString,
+                    response_serializer=aerlock__executor_dot_v1_dot_executor__pb2.ReadBlobResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -349,6 +417,87 @@ class ExecutorService:
             '/aerlock_executor.v1.ExecutorService/ListTasks',
             aerlock__executor_dot_v1_dot_executor__pb2.ListTasksRequest.SerializeToString,
             aerlock__executor_dot_v1_dot_executor__pb2.ListTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindMissingBlobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aerlock_executor.v1.ExecutorService/FindMissingBlobs',
+            aerlock__executor_dot_v1_dot_executor__pb2.FindMissingBlobsRequest.SerializeToString,
+            aerlock__executor_dot_v1_dot_executor__pb2.FindMissingBlobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WriteBlob(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/aerlock_executor.v1.ExecutorService/WriteBlob',
+            aerlock__executor_dot_v1_dot_executor__pb2.WriteBlobRequest.SerializeToString,
+            aerlock__executor_dot_v1_dot_executor__pb2.WriteBlobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadBlob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/aerlock_executor.v1.ExecutorService/ReadBlob',
+            aerlock__executor_dot_v1_dot_executor__pb2.ReadBlobRequest.SerializeToString,
+            aerlock__executor_dot_v1_dot_executor__pb2.ReadBlobResponse.FromString,
             options,
             channel_credentials,
             insecure,

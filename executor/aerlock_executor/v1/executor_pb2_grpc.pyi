@@ -51,6 +51,8 @@ class ExecutorServiceStub:
     - RESOURCE_EXHAUSTED: every slot is taken. Nothing was started.
     - INVALID_ARGUMENT: the task_id or the log_level is not of its form, or
       there is no such backend or environment. Nothing was started.
+    - FAILED_PRECONDITION: a blob that the inputs refer to is not here. Nothing
+      was started; write it and try again.
     - UNAVAILABLE: the executor is stopping, or cannot write a spool. Nothing
       was started.
     """
@@ -75,6 +77,30 @@ class ExecutorServiceStub:
     """
     ListTasks: _grpc.UnaryUnaryMultiCallable[_executor_pb2.ListTasksRequest, _executor_pb2.ListTasksResponse]
     """Lists the tasks whose spool is not deleted yet."""
+    FindMissingBlobs: _grpc.UnaryUnaryMultiCallable[_executor_pb2.FindMissingBlobsRequest, _executor_pb2.FindMissingBlobsResponse]
+    """Tells which of some blobs the executor does not have. One that it has is
+    kept for ten minutes at least.
+
+    Errors:
+    - INVALID_ARGUMENT: a BlobRef is not of its form.
+    """
+    WriteBlob: _grpc.StreamUnaryMultiCallable[_executor_pb2.WriteBlobRequest, _executor_pb2.WriteBlobResponse]
+    """Writes one blob whole, for tasks to come. It is kept for ten minutes at
+    least, and for as long as a task needs it.
+
+    Errors:
+    - INVALID_ARGUMENT: the BlobRef is not of its form, or the data has another
+      length or another SHA-256.
+    - RESOURCE_EXHAUSTED: there is no room for it.
+    """
+    ReadBlob: _grpc.UnaryStreamMultiCallable[_executor_pb2.ReadBlobRequest, _executor_pb2.ReadBlobResponse]
+    """Reads a blob from an offset on. A blob that an event refers to is there
+    until the end of its task is acknowledged.
+
+    Errors:
+    - NOT_FOUND: there is no such blob.
+    - OUT_OF_RANGE: the offset is negative or beyond the blob's end.
+    """
 
 @_typing.type_check_only
 class ExecutorServiceAsyncStub(ExecutorServiceStub):
@@ -99,6 +125,8 @@ class ExecutorServiceAsyncStub(ExecutorServiceStub):
     - RESOURCE_EXHAUSTED: every slot is taken. Nothing was started.
     - INVALID_ARGUMENT: the task_id or the log_level is not of its form, or
       there is no such backend or environment. Nothing was started.
+    - FAILED_PRECONDITION: a blob that the inputs refer to is not here. Nothing
+      was started; write it and try again.
     - UNAVAILABLE: the executor is stopping, or cannot write a spool. Nothing
       was started.
     """
@@ -123,6 +151,30 @@ class ExecutorServiceAsyncStub(ExecutorServiceStub):
     """
     ListTasks: _aio.UnaryUnaryMultiCallable[_executor_pb2.ListTasksRequest, _executor_pb2.ListTasksResponse]  # type: ignore[assignment]
     """Lists the tasks whose spool is not deleted yet."""
+    FindMissingBlobs: _aio.UnaryUnaryMultiCallable[_executor_pb2.FindMissingBlobsRequest, _executor_pb2.FindMissingBlobsResponse]  # type: ignore[assignment]
+    """Tells which of some blobs the executor does not have. One that it has is
+    kept for ten minutes at least.
+
+    Errors:
+    - INVALID_ARGUMENT: a BlobRef is not of its form.
+    """
+    WriteBlob: _aio.StreamUnaryMultiCallable[_executor_pb2.WriteBlobRequest, _executor_pb2.WriteBlobResponse]  # type: ignore[assignment]
+    """Writes one blob whole, for tasks to come. It is kept for ten minutes at
+    least, and for as long as a task needs it.
+
+    Errors:
+    - INVALID_ARGUMENT: the BlobRef is not of its form, or the data has another
+      length or another SHA-256.
+    - RESOURCE_EXHAUSTED: there is no room for it.
+    """
+    ReadBlob: _aio.UnaryStreamMultiCallable[_executor_pb2.ReadBlobRequest, _executor_pb2.ReadBlobResponse]  # type: ignore[assignment]
+    """Reads a blob from an offset on. A blob that an event refers to is there
+    until the end of its task is acknowledged.
+
+    Errors:
+    - NOT_FOUND: there is no such blob.
+    - OUT_OF_RANGE: the offset is negative or beyond the blob's end.
+    """
 
 class ExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
     """Runs programs in cells. Internal: the gateway dials it on a unix socket;
@@ -156,6 +208,8 @@ class ExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
         - RESOURCE_EXHAUSTED: every slot is taken. Nothing was started.
         - INVALID_ARGUMENT: the task_id or the log_level is not of its form, or
           there is no such backend or environment. Nothing was started.
+        - FAILED_PRECONDITION: a blob that the inputs refer to is not here. Nothing
+          was started; write it and try again.
         - UNAVAILABLE: the executor is stopping, or cannot write a spool. Nothing
           was started.
         """
@@ -204,5 +258,47 @@ class ExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_executor_pb2.ListTasksResponse, _abc.Awaitable[_executor_pb2.ListTasksResponse]]:
         """Lists the tasks whose spool is not deleted yet."""
+
+    @_abc_1.abstractmethod
+    def FindMissingBlobs(
+        self,
+        request: _executor_pb2.FindMissingBlobsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_executor_pb2.FindMissingBlobsResponse, _abc.Awaitable[_executor_pb2.FindMissingBlobsResponse]]:
+        """Tells which of some blobs the executor does not have. One that it has is
+        kept for ten minutes at least.
+
+        Errors:
+        - INVALID_ARGUMENT: a BlobRef is not of its form.
+        """
+
+    @_abc_1.abstractmethod
+    def WriteBlob(
+        self,
+        request_iterator: _MaybeAsyncIterator[_executor_pb2.WriteBlobRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_executor_pb2.WriteBlobResponse, _abc.Awaitable[_executor_pb2.WriteBlobResponse]]:
+        """Writes one blob whole, for tasks to come. It is kept for ten minutes at
+        least, and for as long as a task needs it.
+
+        Errors:
+        - INVALID_ARGUMENT: the BlobRef is not of its form, or the data has another
+          length or another SHA-256.
+        - RESOURCE_EXHAUSTED: there is no room for it.
+        """
+
+    @_abc_1.abstractmethod
+    def ReadBlob(
+        self,
+        request: _executor_pb2.ReadBlobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_executor_pb2.ReadBlobResponse], _abc.AsyncIterator[_executor_pb2.ReadBlobResponse]]:
+        """Reads a blob from an offset on. A blob that an event refers to is there
+        until the end of its task is acknowledged.
+
+        Errors:
+        - NOT_FOUND: there is no such blob.
+        - OUT_OF_RANGE: the offset is negative or beyond the blob's end.
+        """
 
 def add_ExecutorServiceServicer_to_server(servicer: ExecutorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -21,6 +21,8 @@ MAX_INLINE_BYTES: Final = 1 << 20
 """Serialized size of one Value or of one MapValue of inputs."""
 MAX_BIG_INT_CHARACTERS: Final = 4_300
 MAX_DIMENSIONS: Final = 64
+MAX_BLOBS: Final = 1_000
+"""BlobRefs in one message."""
 
 MIN_VALUE_BYTES: Final = 2
 """The least that a message inside a message takes: one tag byte and one length byte."""
@@ -29,6 +31,7 @@ _SMALLEST_INT64, _LARGEST_INT64 = -(2**63), 2**63 - 1
 # The first and last second that both protobuf and Python can name: years 1 and 9999.
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 _BIG_INT = re.compile(r"-?[1-9][0-9]*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 ITEM_SIZES: Final[dict[int, int]] = {
     values_pb2.ELEMENT_TYPE_BOOL: 1,
@@ -53,21 +56,22 @@ class ValueBoundsError(ValueError):
     """A Value is malformed or beyond what a message may carry; the text says which bound."""
 
 
-def check_value(value: values_pb2.Value, encoded_size: int) -> None:
-    """Refuses a Value that is malformed or out of bounds.
+def check_value(value: values_pb2.Value, encoded_size: int) -> list[values_pb2.BlobRef]:
+    """Refuses a Value that is malformed or out of bounds; returns the blobs that it refers to.
 
-    ``encoded_size`` is the length of its serialized form in bytes. Raises
-    `ValueBoundsError`. Takes constant memory and never recurses.
+    ``encoded_size`` is the length of its serialized form in bytes. Each blob
+    comes once, in the order in which they are named first, depth first. Raises
+    `ValueBoundsError`. Never recurses.
     """
     check_size(encoded_size)
-    _check_tree((value,), level=1)
+    return _check_tree((value,), level=1)
 
 
-def check_map(entries: values_pb2.MapValue, encoded_size: int) -> None:
-    """Refuses a MapValue, such as a job's inputs, as `check_value` does a Value that holds it."""
+def check_map(entries: values_pb2.MapValue, encoded_size: int) -> list[values_pb2.BlobRef]:
+    """Does for a MapValue, such as a job's inputs, what `check_value` does for a Value that holds it."""
     check_size(encoded_size)
     # The map stands at level 2, below the Value that it would be the kind of.
-    _check_tree(_items_of_map(entries), level=4, count=len(entries.entries))
+    return _check_tree(_items_of_map(entries), level=4, count=len(entries.entries))
 
 
 def check_size(encoded_size: int) -> None:
@@ -75,12 +79,21 @@ def check_size(encoded_size: int) -> None:
     if encoded_size > MAX_INLINE_BYTES:
         raise ValueBoundsError(
             f"the value takes {encoded_size:,} bytes; at most {MAX_INLINE_BYTES:,} fit into one message: "
-            "send less at once, or numpy arrays instead of lists"
+            "larger ones travel as blobs"
         )
 
 
-def _check_tree(values: Iterable[values_pb2.Value], level: int, count: int = 1) -> None:
-    """Walks ``values``, which stand at message level ``level``, depth first."""
+def check_blob_ref(blob: values_pb2.BlobRef) -> None:
+    """Refuses a BlobRef that is not of its form; raises `ValueBoundsError`."""
+    if not _SHA256.fullmatch(blob.sha256):
+        raise ValueBoundsError("a blob's sha256 is not 64 lower-case hexadecimal digits")
+    if blob.size_bytes < 1:
+        raise ValueBoundsError(f"a blob's size_bytes is {blob.size_bytes}; it must be at least 1")
+
+
+def _check_tree(values: Iterable[values_pb2.Value], level: int, count: int = 1) -> list[values_pb2.BlobRef]:
+    """Walks ``values``, which stand at message level ``level``, depth first; returns their BlobRefs."""
+    blobs: dict[str, values_pb2.BlobRef] = {}
     pending = [(iter(values), level)]
     while pending:
         items, level = pending[-1]
@@ -90,6 +103,8 @@ def _check_tree(values: Iterable[values_pb2.Value], level: int, count: int = 1) 
                 continue
             if kind is None or kind not in _CONTAINERS:
                 _check_leaf(kind, value, level)
+                if kind == "blob_value":
+                    _add_blob(blobs, value.blob_value)
                 continue
             below, width, open_container = _CONTAINERS[kind]
             content = getattr(value, kind)
@@ -100,6 +115,14 @@ def _check_tree(values: Iterable[values_pb2.Value], level: int, count: int = 1) 
             break
         else:
             pending.pop()
+    return list(blobs.values())
+
+
+def _add_blob(blobs: dict[str, values_pb2.BlobRef], blob: values_pb2.BlobRef) -> None:
+    if blobs.setdefault(blob.sha256, blob).size_bytes != blob.size_bytes:
+        raise ValueBoundsError("a blob has two different sizes")
+    if len(blobs) > MAX_BLOBS:
+        raise ValueBoundsError(f"more than {MAX_BLOBS:,} blobs in one message: put more into one value")
 
 
 def _check_count(count: int) -> None:
@@ -200,10 +223,6 @@ def _check_timestamp(timestamp: timestamp_pb2.Timestamp) -> None:
         )
 
 
-def _refuse_blob(blob: object) -> None:
-    raise ValueBoundsError("blob_value is reserved and not accepted yet: send the value inline")
-
-
 _SCALARS: Final[frozenset[str | None]] = frozenset(
     {"null_value", "bool_value", "int_value", "double_value", "string_value", "bytes_value"}
 )
@@ -215,7 +234,7 @@ _LEAF_CHECKS: Final[dict[str, Callable[[Any], None]]] = {
     "array_value": _check_array,
     "circuit_value": _check_circuit,
     "timestamp_value": _check_timestamp,
-    "blob_value": _refuse_blob,
+    "blob_value": check_blob_ref,
 }
 
 

@@ -41,6 +41,8 @@ class GetServerInfoResponse(_message.Message):
     QPY_VERSION_FIELD_NUMBER: _builtins.int
     QISKIT_VERSION_FIELD_NUMBER: _builtins.int
     MAX_INLINE_VALUE_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_BLOB_BYTES_FIELD_NUMBER: _builtins.int
+    CODEC_VERSION_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """The version of Aerlock, as in "0.1.0"."""
     account: _builtins.str
@@ -59,6 +61,12 @@ class GetServerInfoResponse(_message.Message):
     """
     max_inline_value_bytes: _builtins.int
     """The largest serialized Value that a message may carry."""
+    max_blob_bytes: _builtins.int
+    """The largest blob that BlobService takes."""
+    codec_version: _builtins.int
+    """The version of the registry of tagged types (docs/values.md) that programs
+    read; 0 until an executor has connected.
+    """
     def __init__(
         self,
         *,
@@ -68,10 +76,12 @@ class GetServerInfoResponse(_message.Message):
         qpy_version: _builtins.int = ...,
         qiskit_version: _builtins.str = ...,
         max_inline_value_bytes: _builtins.int = ...,
+        max_blob_bytes: _builtins.int = ...,
+        codec_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "isolation_tier", b"isolation_tier", "max_inline_value_bytes", b"max_inline_value_bytes", "qiskit_version", b"qiskit_version", "qpy_version", b"qpy_version", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "codec_version", b"codec_version", "isolation_tier", b"isolation_tier", "max_blob_bytes", b"max_blob_bytes", "max_inline_value_bytes", b"max_inline_value_bytes", "qiskit_version", b"qiskit_version", "qpy_version", b"qpy_version", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -80,8 +80,10 @@ class Value(_message.Message):
     Bounds, enforced by the encoder, by the executor and by the gateway:
     - an encoded Value nests at most 80 message levels, so that a protobuf
       parser with default limits (100) can read it inside any response;
-    - one message holds at most 262,144 Values;
-    - one inline Value takes at most 1 MiB.
+    - one message holds at most 262,144 Values, and one blob 1,048,576;
+    - one Value in a message, and the inputs of a job together, take at most
+      1 MiB. Whoever has more writes the large Values inside as blobs and lets
+      BlobRefs stand for them (see BlobService), at most 1,000 in one message.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -129,7 +131,7 @@ class Value(_message.Message):
 
     @_builtins.property
     def blob_value(self) -> Global___BlobRef:
-        """Reserved for values that are too large for a message; not accepted yet."""
+        """A Value that is too large for a message."""
 
     @_builtins.property
     def tagged_value(self) -> Global___TaggedValue: ...
@@ -328,7 +330,9 @@ Global___Circuit: _TypeAlias = Circuit  # noqa: Y015
 @_typing.final
 class BlobRef(_message.Message):
     """Stands for a Value that is too large for a message: the blob with this
-    digest holds the serialized Value.
+    digest holds the serialized Value, in the form that a protobuf library
+    writes: fields in the order of their numbers, none twice and none unknown.
+    That Value has no BlobRef in it.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -336,8 +340,9 @@ class BlobRef(_message.Message):
     SHA256_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     sha256: _builtins.str
-    """Lower-case hexadecimal SHA-256 of the blob."""
+    """Lower-case hexadecimal SHA-256 of the blob: 64 characters."""
     size_bytes: _builtins.int
+    """Its length; at least 1."""
     def __init__(
         self,
         *,
