@@ -5,7 +5,18 @@ Importing this package loads neither numpy nor Qiskit.
 
 from aerlock.codec.bounds import ValueBoundsError, check_value
 from aerlock.codec.decode import from_map, from_value
-from aerlock.codec.encode import to_map, to_value
+from aerlock.codec.encode import EncodeOptions, to_map, to_value
 from aerlock.codec.tagged import Tagged
+from aerlock.codec.versions import CODEC_VERSION
 
-__all__ = ["Tagged", "ValueBoundsError", "check_value", "from_map", "from_value", "to_map", "to_value"]
+__all__ = [
+    "CODEC_VERSION",
+    "EncodeOptions",
+    "Tagged",
+    "ValueBoundsError",
+    "check_value",
+    "from_map",
+    "from_value",
+    "to_map",
+    "to_value",
+]

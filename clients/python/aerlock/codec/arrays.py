@@ -1,6 +1,7 @@
 """Numpy arrays to and from the wire: row-major, little-endian bytes, copied once."""
 
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from aerlock.v1 import values_pb2
@@ -28,14 +29,30 @@ _NAMES = {
 
 def write_array(array: "np.ndarray[Any, Any]", target: values_pb2.Array) -> None:
     """Writes ``array`` into ``target``; raises TypeError for elements that are not numbers or booleans."""
+    array = _describe(array, target)
+    target.data = array.tobytes()
+
+
+def describe_array(array: "np.ndarray[Any, Any]") -> tuple[values_pb2.Array, memoryview]:
+    """Gives the message of ``array`` without its data, and the data; raises TypeError as `write_array`.
+
+    The data is the array's own memory where that is row-major and little-endian.
+    """
+    import numpy as np
+
+    description = values_pb2.Array()
+    array = np.ascontiguousarray(_describe(array, description))
+    return description, array.reshape(-1).view(np.uint8).data
+
+
+def _describe(array: "np.ndarray[Any, Any]", target: values_pb2.Array) -> "np.ndarray[Any, Any]":
+    """Writes type and shape; returns the array with little-endian elements."""
     element_type = _NAMES.get(array.dtype.name)
     if element_type is None:
         raise TypeError(f"is an array of {array.dtype}, which cannot be sent: send numbers, or a list")
-    if array.dtype.byteorder == ">":
-        array = array.astype(array.dtype.newbyteorder("<"))
     target.element_type = element_type
     target.shape.extend(array.shape)
-    target.data = array.tobytes()
+    return array.astype(array.dtype.newbyteorder("<")) if array.dtype.byteorder == ">" else array
 
 
 def read_array(array: values_pb2.Array) -> "np.ndarray[Any, Any]":
@@ -44,6 +61,15 @@ def read_array(array: values_pb2.Array) -> "np.ndarray[Any, Any]":
 
     flat = np.frombuffer(array.data, dtype=_element_types()[array.element_type])
     return flat.reshape(tuple(array.shape)).copy()
+
+
+def fill_array(array: values_pb2.Array, fill: Callable[[memoryview], None]) -> "np.ndarray[Any, Any]":
+    """Makes the described array, whose data ``fill`` writes straight into it."""
+    import numpy as np
+
+    made = np.empty(tuple(array.shape), _element_types()[array.element_type])
+    fill(made.reshape(-1).view(np.uint8).data)
+    return made
 
 
 @functools.cache

@@ -17,6 +17,8 @@ MAX_DEPTH: Final = 80
 """Message levels that an encoded Value may nest, itself included."""
 MAX_VALUES: Final = 262_144
 """Values in one message, at any depth."""
+MAX_BLOB_VALUES: Final = 1_048_576
+"""Values in one blob, at any depth."""
 MAX_INLINE_BYTES: Final = 1 << 20
 """Serialized size of one Value or of one MapValue of inputs."""
 MAX_BIG_INT_CHARACTERS: Final = 4_300
@@ -64,14 +66,14 @@ def check_value(value: values_pb2.Value, encoded_size: int) -> list[values_pb2.B
     `ValueBoundsError`. Never recurses.
     """
     check_size(encoded_size)
-    return _check_tree((value,), level=1)
+    return check_tree((value,), level=1)[1]
 
 
 def check_map(entries: values_pb2.MapValue, encoded_size: int) -> list[values_pb2.BlobRef]:
     """Does for a MapValue, such as a job's inputs, what `check_value` does for a Value that holds it."""
     check_size(encoded_size)
     # The map stands at level 2, below the Value that it would be the kind of.
-    return _check_tree(_items_of_map(entries), level=4, count=len(entries.entries))
+    return check_tree(_items_of_map(entries), level=4, count=len(entries.entries))[1]
 
 
 def check_size(encoded_size: int) -> None:
@@ -91,8 +93,14 @@ def check_blob_ref(blob: values_pb2.BlobRef) -> None:
         raise ValueBoundsError(f"a blob's size_bytes is {blob.size_bytes}; it must be at least 1")
 
 
-def _check_tree(values: Iterable[values_pb2.Value], level: int, count: int = 1) -> list[values_pb2.BlobRef]:
-    """Walks ``values``, which stand at message level ``level``, depth first; returns their BlobRefs."""
+def check_tree(
+    values: Iterable[values_pb2.Value], level: int, count: int = 1, most: int = MAX_VALUES
+) -> tuple[int, list[values_pb2.BlobRef]]:
+    """Checks ``values``, which stand at message level ``level``, and all below, depth first.
+
+    ``count`` Values are known already, of at most ``most``. Returns how many
+    there are in all, and their BlobRefs as `check_value` does.
+    """
     blobs: dict[str, values_pb2.BlobRef] = {}
     pending = [(iter(values), level)]
     while pending:
@@ -109,13 +117,13 @@ def _check_tree(values: Iterable[values_pb2.Value], level: int, count: int = 1) 
             below, width, open_container = _CONTAINERS[kind]
             content = getattr(value, kind)
             count += width(content)
-            _check_count(count)
-            _check_level(level + below if width(content) else level + 1)
+            check_count(count, most)
+            check_level(level + below if width(content) else level + 1)
             pending.append((open_container(content), level + below))
             break
         else:
             pending.pop()
-    return list(blobs.values())
+    return count, list(blobs.values())
 
 
 def _add_blob(blobs: dict[str, values_pb2.BlobRef], blob: values_pb2.BlobRef) -> None:
@@ -125,14 +133,16 @@ def _add_blob(blobs: dict[str, values_pb2.BlobRef], blob: values_pb2.BlobRef) ->
         raise ValueBoundsError(f"more than {MAX_BLOBS:,} blobs in one message: put more into one value")
 
 
-def _check_count(count: int) -> None:
-    if count > MAX_VALUES:
+def check_count(count: int, most: int = MAX_VALUES) -> None:
+    """Refuses more Values than one message, or one blob, may hold."""
+    if count > most:
         raise ValueBoundsError(
-            f"more than {MAX_VALUES:,} values in one message: send numpy arrays instead of lists of numbers"
+            f"more than {most:,} values in one: send numpy arrays instead of lists of numbers"
         )
 
 
-def _check_level(level: int) -> None:
+def check_level(level: int) -> None:
+    """Refuses a message level beyond `MAX_DEPTH`."""
     if level > MAX_DEPTH:
         raise ValueBoundsError(f"nested deeper than {MAX_DEPTH} message levels (about 35 lists or dicts)")
 
@@ -140,7 +150,7 @@ def _check_level(level: int) -> None:
 def _check_leaf(kind: str | None, value: values_pb2.Value, level: int) -> None:
     if kind is None:
         raise ValueBoundsError("a Value has no kind set, or one that this version does not know")
-    _check_level(level + (kind in _MESSAGE_LEAVES))
+    check_level(level + (kind in _MESSAGE_LEAVES))
     if check := _LEAF_CHECKS.get(kind):
         check(getattr(value, kind))
 
@@ -186,7 +196,8 @@ def _check_big_int(digits: str) -> None:
         raise ValueBoundsError(f"big_int_value {digits} fits int_value and must be one")
 
 
-def _check_array(array: values_pb2.Array) -> None:
+def check_array(array: values_pb2.Array, data_bytes: int) -> None:
+    """Refuses an array whose type, shape and ``data_bytes`` bytes of data do not fit together."""
     item_size = ITEM_SIZES.get(array.element_type)
     if item_size is None:
         raise ValueBoundsError(f"an array has the unknown element type {array.element_type}")
@@ -203,11 +214,16 @@ def _check_array(array: values_pb2.Array) -> None:
     # Languages compute strides from the lengths that are not zero, in 64 bits.
     if addressed > _LARGEST_INT64:
         raise ValueBoundsError(f"an array of shape {list(array.shape)} cannot be addressed")
-    if len(array.data) != size:
+    if data_bytes != size:
         raise ValueBoundsError(
-            f"an array of shape {list(array.shape)} needs {size:,} bytes of data and has {len(array.data):,}"
+            f"an array of shape {list(array.shape)} needs {size:,} bytes of data and has {data_bytes:,}"
         )
-    if array.element_type == values_pb2.ELEMENT_TYPE_BOOL and array.data.translate(None, b"\0\1"):
+
+
+def _check_whole_array(array: values_pb2.Array) -> None:
+    data = array.data
+    check_array(array, len(data))
+    if array.element_type == values_pb2.ELEMENT_TYPE_BOOL and data.translate(None, b"\0\1"):
         raise ValueBoundsError("an array of booleans holds a byte other than 0 and 1")
 
 
@@ -231,7 +247,7 @@ _MESSAGE_LEAVES: Final = frozenset(
 )
 _LEAF_CHECKS: Final[dict[str, Callable[[Any], None]]] = {
     "big_int_value": _check_big_int,
-    "array_value": _check_array,
+    "array_value": _check_whole_array,
     "circuit_value": _check_circuit,
     "timestamp_value": _check_timestamp,
     "blob_value": check_blob_ref,

@@ -9,59 +9,133 @@ the registry in `aerlock.codec.tagged`.
 
 import types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from aerlock.codec import qpy
-from aerlock.codec.arrays import write_array
+from aerlock.codec.arrays import describe_array, write_array
+from aerlock.codec.blobs import BlobSink
 from aerlock.codec.bounds import (
     MAX_BIG_INT_CHARACTERS,
+    MAX_BLOB_VALUES,
     MAX_DEPTH,
+    MAX_INLINE_BYTES,
     MAX_VALUES,
     MIN_VALUE_BYTES,
     ValueBoundsError,
     check_size,
-    check_value,
+    check_tree,
 )
+from aerlock.codec.offload import LARGE_BYTES, Large, head_of, offload, offload_map
 from aerlock.codec.tagged import BY_CLASS, DICT, Tagged, TaggedType
 from aerlock.v1 import values_pb2
 
 # Whatever leaf a container at this level holds directly, it stays within MAX_DEPTH.
 _SURE_DEPTH: Final = MAX_DEPTH - 4
+# Field numbers, of values.proto.
+_STRING: Final = values_pb2.Value.STRING_VALUE_FIELD_NUMBER
+_BYTES: Final = values_pb2.Value.BYTES_VALUE_FIELD_NUMBER
+_ARRAY: Final = values_pb2.Value.ARRAY_VALUE_FIELD_NUMBER
+_ARRAY_DATA: Final = values_pb2.Array.DATA_FIELD_NUMBER
+_CIRCUIT: Final = values_pb2.Value.CIRCUIT_VALUE_FIELD_NUMBER
+_CIRCUIT_QPY: Final = values_pb2.Circuit.QPY_FIELD_NUMBER
 _ONLY_STR: Final[frozenset[type]] = frozenset({str})
 
 
-def to_value(obj: object, name: str = "value") -> values_pb2.Value:
+@dataclass(frozen=True, slots=True)
+class EncodeOptions:
+    """What an encoder may rely on.
+
+    ``blobs`` takes the Values that are too large for a message; without it they
+    are refused. ``qpy_version`` and ``codec_version`` are what the reader has,
+    where that is known: circuits are written in a version that it reads, and
+    what it cannot read is refused.
+    """
+
+    blobs: BlobSink | None = None
+    qpy_version: int | None = None
+    codec_version: int | None = None
+
+
+_DEFAULT: Final = EncodeOptions()
+
+
+class _Encoding:
+    """What is known while one document is encoded."""
+
+    __slots__ = ("circuits", "deepest", "large", "options")
+
+    def __init__(self, options: EncodeOptions, deepest: int) -> None:
+        self.options = options
+        self.deepest = deepest
+        self.large = Large()
+        # A circuit that comes again is written once; the object is kept so that its id stays its own.
+        self.circuits: dict[int, tuple[Any, bytes]] = {}
+
+
+def to_value(obj: object, name: str = "value", options: EncodeOptions = _DEFAULT) -> values_pb2.Value:
     """Encodes ``obj``.
 
     ``name`` is what errors call the object. Raises TypeError for an object that
     cannot be carried or that contains itself, and ValueError (`ValueBoundsError`
     where it is too large or too deep) otherwise; both say where in ``obj``.
     """
-    value = values_pb2.Value()
-    try:
-        try:
-            _encode(value, obj, 1, _SURE_DEPTH)
-        except _TooDeepError:
-            value.Clear()
-            _encode(value, obj, 1, MAX_DEPTH)
-            check_value(value, value.ByteSize())
-    except _EncodeError as error:
-        raise error.located(name) from error.__cause__
-    size = value.ByteSize()
-    check_size(size)
-    if size > MIN_VALUE_BYTES * MAX_VALUES:
-        check_value(value, size)
+    value, large = _encode_document(obj, name, options)
+    if options.blobs is not None:
+        with _named(name):
+            offload(value, large, options.blobs)
+    _check_message(value, value.ByteSize())
     return value
 
 
-def to_map(items: dict[str, Any], name: str = "inputs") -> values_pb2.MapValue:
+def to_map(
+    items: dict[str, Any], name: str = "inputs", options: EncodeOptions = _DEFAULT
+) -> values_pb2.MapValue:
     """Encodes a dict with str keys; raises as `to_value` does."""
     for key in items:
         if type(key) is not str:
             raise TypeError(f"{name} has the key {key!r}, which is not a str")
-    return to_value(items, name).map_value
+    value, large = _encode_document(items, name, options)
+    if options.blobs is not None:
+        with _named(name):
+            offload_map(value.map_value, large, options.blobs)
+    _check_message(value, value.map_value.ByteSize())
+    return value.map_value
+
+
+def _encode_document(obj: object, name: str, options: EncodeOptions) -> tuple[values_pb2.Value, Large]:
+    """Encodes all of it, with placeholders for the large leaves."""
+    value = values_pb2.Value()
+    encoding = _Encoding(options, _SURE_DEPTH)
+    try:
+        try:
+            _encode(value, obj, 1, encoding)
+        except _TooDeepError:
+            value.Clear()
+            encoding = _Encoding(options, MAX_DEPTH)
+            _encode(value, obj, 1, encoding)
+            check_tree((value,), 1, most=MAX_BLOB_VALUES)
+    except _EncodeError as error:
+        raise error.located(name) from error.__cause__
+    return value, encoding.large
+
+
+def _check_message(value: values_pb2.Value, size: int) -> None:
+    check_size(size)
+    # Below that size it cannot hold too many.
+    if size > MIN_VALUE_BYTES * MAX_VALUES:
+        check_tree((value,), 1)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueBoundsError as error:
+        raise ValueBoundsError(f"{name} {error}") from None
 
 
 class _EncodeError(Exception):
@@ -102,19 +176,19 @@ class _TooDeepError(_EncodeError):
         return ValueBoundsError(f"{name} {self}")
 
 
-def _encode(target: values_pb2.Value, obj: Any, level: int, deepest: int) -> None:
-    (_ENCODERS.get(type(obj)) or _encode_other)(target, obj, level, deepest)
+def _encode(target: values_pb2.Value, obj: Any, level: int, encoding: _Encoding) -> None:
+    (_ENCODERS.get(type(obj)) or _encode_other)(target, obj, level, encoding)
 
 
-def _encode_null(target: values_pb2.Value, obj: None, level: int, deepest: int) -> None:
+def _encode_null(target: values_pb2.Value, obj: None, level: int, encoding: _Encoding) -> None:
     target.null_value = 0  # type: ignore[assignment]
 
 
-def _encode_bool(target: values_pb2.Value, obj: bool, level: int, deepest: int) -> None:
+def _encode_bool(target: values_pb2.Value, obj: bool, level: int, encoding: _Encoding) -> None:
     target.bool_value = obj
 
 
-def _encode_int(target: values_pb2.Value, obj: int, level: int, deepest: int) -> None:
+def _encode_int(target: values_pb2.Value, obj: int, level: int, encoding: _Encoding) -> None:
     if -0x8000000000000000 <= obj <= 0x7FFFFFFFFFFFFFFF:
         target.int_value = obj
         return
@@ -128,50 +202,72 @@ def _encode_int(target: values_pb2.Value, obj: int, level: int, deepest: int) ->
     target.big_int_value = digits
 
 
-def _encode_float(target: values_pb2.Value, obj: float, level: int, deepest: int) -> None:
+def _encode_float(target: values_pb2.Value, obj: float, level: int, encoding: _Encoding) -> None:
     target.double_value = obj
 
 
-def _encode_complex(target: values_pb2.Value, obj: complex, level: int, deepest: int) -> None:
+def _encode_complex(target: values_pb2.Value, obj: complex, level: int, encoding: _Encoding) -> None:
     target.complex_value.SetInParent()
     target.complex_value.real = obj.real
     target.complex_value.imag = obj.imag
 
 
-def _encode_str(target: values_pb2.Value, obj: str, level: int, deepest: int) -> None:
+def _encode_str(target: values_pb2.Value, obj: str, level: int, encoding: _Encoding) -> None:
     try:
-        target.string_value = obj
+        if len(obj) > LARGE_BYTES:
+            content = obj.encode()
+            _encode_large(target, head_of(len(content), _STRING), content, encoding)
+        else:
+            target.string_value = obj
     except UnicodeEncodeError:
         raise _EncodeError(
             ValueError, "holds half of a surrogate pair, which is no text: send bytes"
         ) from None
 
 
-def _encode_bytes(target: values_pb2.Value, obj: bytes, level: int, deepest: int) -> None:
-    target.bytes_value = obj
+def _encode_bytes(target: values_pb2.Value, obj: bytes, level: int, encoding: _Encoding) -> None:
+    if len(obj) > LARGE_BYTES:
+        _encode_large(target, head_of(len(obj), _BYTES), obj, encoding)
+    else:
+        target.bytes_value = obj
 
 
-def _encode_list(target: values_pb2.Value, obj: list[Any], level: int, deepest: int) -> None:
+def _encode_large(
+    target: values_pb2.Value, head: bytes, content: bytes | memoryview, encoding: _Encoding
+) -> None:
+    """Encodes a leaf without copying it; ``head`` and content are its Value, serialized."""
+    if encoding.options.blobs is None:
+        raise _EncodeError(
+            ValueBoundsError,
+            f"takes {len(content):,} bytes; at most {MAX_INLINE_BYTES:,} fit into one message",
+        )
+    try:
+        encoding.large.add(target, head, content)
+    except ValueBoundsError as error:
+        raise _EncodeError(ValueBoundsError, str(error)) from None
+
+
+def _encode_list(target: values_pb2.Value, obj: list[Any], level: int, encoding: _Encoding) -> None:
     target.list_value.SetInParent()
-    if level > deepest:
+    if level > encoding.deepest:
         raise _too_deep(obj)
     add, encoder_of = target.list_value.values.add, _ENCODERS.get
     position = 0
     try:
         for item in obj:
-            (encoder_of(type(item)) or _encode_other)(add(), item, level + 2, deepest)
+            (encoder_of(type(item)) or _encode_other)(add(), item, level + 2, encoding)
             position += 1
     except _EncodeError as error:
         error.add_step(f"[{position}]", obj)
         raise
 
 
-def _encode_dict(target: values_pb2.Value, obj: dict[Any, Any], level: int, deepest: int) -> None:
+def _encode_dict(target: values_pb2.Value, obj: dict[Any, Any], level: int, encoding: _Encoding) -> None:
     if not set(map(type, obj)) <= _ONLY_STR:
-        _encode_tagged(target, obj, DICT, level, deepest)
+        _encode_tagged(target, obj, DICT, level, encoding)
         return
     target.map_value.SetInParent()
-    if level > deepest:
+    if level > encoding.deepest:
         raise _too_deep(obj)
     add, encoder_of = target.map_value.entries.add, _ENCODERS.get
     key = ""
@@ -179,7 +275,7 @@ def _encode_dict(target: values_pb2.Value, obj: dict[Any, Any], level: int, deep
         for key, item in obj.items():
             entry = add()
             entry.key = key
-            (encoder_of(type(item)) or _encode_other)(entry.value, item, level + 3, deepest)
+            (encoder_of(type(item)) or _encode_other)(entry.value, item, level + 3, encoding)
     except _EncodeError as error:
         error.add_step(f".{key}" if key.isidentifier() else f"[{key!r}]", obj)
         raise
@@ -195,68 +291,90 @@ def _too_deep(container: object) -> _TooDeepError:
     return error
 
 
-def _encode_tagged(target: values_pb2.Value, obj: Any, tagged: TaggedType, level: int, deepest: int) -> None:
+def _encode_tagged(
+    target: values_pb2.Value, obj: Any, tagged: TaggedType, level: int, encoding: _Encoding
+) -> None:
+    reader = encoding.options.codec_version
+    if reader is not None and reader < tagged.since:
+        raise _EncodeError(
+            ValueError,
+            f"needs a server that reads codec version {tagged.since} and this one reads {reader}:"
+            " upgrade Aerlock on the server, or send it as plain values",
+        )
     try:
         plain = tagged.to_plain(obj)
     except Exception as error:
         raise _EncodeError(ValueError, f"cannot be written as {tagged.tag}: {error}") from error
-    _encode_as(target, tagged.tag, plain, level, deepest)
+    _encode_as(target, tagged.tag, plain, level, encoding)
 
 
-def _encode_unknown_tag(target: values_pb2.Value, obj: Tagged, level: int, deepest: int) -> None:
-    _encode_as(target, obj.type, obj.value, level, deepest)
+def _encode_unknown_tag(target: values_pb2.Value, obj: Tagged, level: int, encoding: _Encoding) -> None:
+    _encode_as(target, obj.type, obj.value, level, encoding)
 
 
-def _encode_as(target: values_pb2.Value, tag: str, plain: object, level: int, deepest: int) -> None:
-    if level > deepest:
+def _encode_as(target: values_pb2.Value, tag: str, plain: object, level: int, encoding: _Encoding) -> None:
+    if level > encoding.deepest:
         raise _too_deep(plain)
     target.tagged_value.type = tag
-    _encode(target.tagged_value.value, plain, level + 2, deepest)
+    _encode(target.tagged_value.value, plain, level + 2, encoding)
 
 
-def _encode_datetime(target: values_pb2.Value, obj: datetime, level: int, deepest: int) -> None:
+def _encode_datetime(target: values_pb2.Value, obj: datetime, level: int, encoding: _Encoding) -> None:
     if obj.tzinfo is not UTC:
-        _encode_tagged(target, obj, BY_CLASS["datetime.datetime"], level, deepest)
+        _encode_tagged(target, obj, BY_CLASS["datetime.datetime"], level, encoding)
         return
     since_epoch = obj - _EPOCH
     target.timestamp_value.seconds = since_epoch.days * 86_400 + since_epoch.seconds
     target.timestamp_value.nanos = since_epoch.microseconds * 1_000
 
 
-def _encode_array(target: values_pb2.Value, obj: Any, level: int, deepest: int) -> None:
+def _encode_array(target: values_pb2.Value, obj: Any, level: int, encoding: _Encoding) -> None:
     try:
-        write_array(obj, target.array_value)
+        if obj.nbytes <= LARGE_BYTES:
+            write_array(obj, target.array_value)
+            return
+        description, content = describe_array(obj)
     except (TypeError, ValueError) as error:
         raise _EncodeError(type(error), str(error)) from None
+    head = head_of(len(content), _ARRAY, _ARRAY_DATA, before=description.SerializeToString())
+    _encode_large(target, head, content, encoding)
 
 
-def _encode_circuit(target: values_pb2.Value, obj: Any, level: int, deepest: int) -> None:
-    try:
-        qpy.write_circuit(obj, target.circuit_value)
-    except ValueError as error:
-        raise _EncodeError(ValueError, f"is a circuit that cannot be sent: {error}") from error
+def _encode_circuit(target: values_pb2.Value, obj: Any, level: int, encoding: _Encoding) -> None:
+    written = encoding.circuits.get(id(obj))
+    if written is None:
+        try:
+            written = (obj, qpy.write_circuit(obj, encoding.options.qpy_version))
+        except ValueError as error:
+            raise _EncodeError(ValueError, f"is a circuit that cannot be sent: {error}") from error
+        encoding.circuits[id(obj)] = written
+    content = written[1]
+    if len(content) > LARGE_BYTES:
+        _encode_large(target, head_of(len(content), _CIRCUIT, _CIRCUIT_QPY), content, encoding)
+    else:
+        target.circuit_value.qpy = content
 
 
-def _encode_other(target: values_pb2.Value, obj: Any, level: int, deepest: int) -> None:
+def _encode_other(target: values_pb2.Value, obj: Any, level: int, encoding: _Encoding) -> None:
     """Finds how to encode a type that comes for the first time, and remembers it where it is one of ours."""
     cls = type(obj)
     encoder = _encoder_of(cls)
     if encoder is not None:
         _ENCODERS[cls] = encoder
-        encoder(target, obj, level, deepest)
+        encoder(target, obj, level, encoding)
     elif callable(obj):
         name = getattr(obj, "__qualname__", _path(cls))
         warnings.warn(
             f"{name} is callable and cannot be sent: None takes its place", UserWarning, stacklevel=2
         )
-        _encode_null(target, None, level, deepest)
+        _encode_null(target, None, level, encoding)
     else:
         raise _EncodeError(TypeError, f"is a {_path(cls)}, which cannot be sent: send it as plain values")
 
 
 def _encoder_of(cls: type) -> "_Encoder | None":
     if tagged := BY_CLASS.get(_path(cls)):
-        return lambda target, obj, level, deepest: _encode_tagged(target, obj, tagged, level, deepest)
+        return lambda target, obj, level, encoding: _encode_tagged(target, obj, tagged, level, encoding)
     if _path(cls) == "numpy.ndarray":
         return _encode_array
     # QPY writes what a circuit of the library holds; the class itself does not travel.
@@ -269,7 +387,7 @@ def _path(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-_Encoder = Callable[[values_pb2.Value, Any, int, int], None]
+_Encoder = Callable[[values_pb2.Value, Any, int, _Encoding], None]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

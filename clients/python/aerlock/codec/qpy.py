@@ -28,16 +28,27 @@ _TABLE_ENTRY: Final = struct.Struct("!Q")
 _CIRCUIT_HEADER: Final = struct.Struct("!H1cHII")
 
 
-def write_circuit(circuit: "QuantumCircuit", target: values_pb2.Circuit) -> None:
-    """Writes ``circuit`` as QPY into ``target``; raises ValueError where QPY cannot hold it."""
+def write_circuit(circuit: "QuantumCircuit", reader_version: int | None = None) -> bytes:
+    """Writes ``circuit`` as QPY that a reader of QPY ``reader_version`` understands.
+
+    Raises ValueError where QPY cannot hold it, or not in a version that the reader has.
+    """
     from qiskit import qpy
 
+    version = (
+        qpy.common.QPY_VERSION if reader_version is None else min(reader_version, qpy.common.QPY_VERSION)
+    )
+    if version < max(OLDEST_QPY_VERSION, qpy.common.QPY_COMPATIBILITY_VERSION):
+        raise ValueError(
+            f"the reader has QPY {version}, which this Qiskit does not write any more:"
+            " upgrade Qiskit on the server, or use an older one here"
+        )
     buffer = io.BytesIO()
     try:
-        qpy.dump(circuit, buffer)
+        qpy.dump(circuit, buffer, version=version)
     except Exception as error:
         raise ValueError(f"QPY cannot hold this circuit: {error}") from error
-    target.qpy = buffer.getvalue()
+    return buffer.getvalue()
 
 
 def read_circuit(circuit: values_pb2.Circuit) -> "QuantumCircuit":

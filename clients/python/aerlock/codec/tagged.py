@@ -26,7 +26,8 @@ class Tagged:
 class TaggedType:
     """How one type travels.
 
-    ``classes`` are the paths of the exact classes; ``to_plain`` gives an object
+    ``since`` is the codec version that brought it. ``classes`` are the paths of
+    the exact classes; ``to_plain`` gives an object
     that the codec carries already, ``from_plain`` gets it back and raises
     ValueError, TypeError, KeyError, IndexError or AttributeError if it is not
     of the right form.
@@ -36,6 +37,7 @@ class TaggedType:
     classes: tuple[str, ...]
     to_plain: Callable[[Any], object]
     from_plain: Callable[[Any], object]
+    since: int = 1
 
 
 def _pairs(mapping: dict[Any, Any]) -> list[list[Any]]:
