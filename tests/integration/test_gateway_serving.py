@@ -107,7 +107,7 @@ def test_database_of_a_newer_version_is_refused(make_gateway):
     result = gateway.refuse_to_start("--listen", "127.0.0.1:0")
     assert result.returncode == 1
     assert "schema version 99" in result.stderr
-    assert "schema version 2" in result.stderr
+    assert "schema version 3" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aerlock.backend_info import BackendInfo
+    from aerlock.codec.runtime_json import RuntimeDecoder, RuntimeEncoder
     from aerlock.credentials import Credentials
     from aerlock.exceptions import (
         AerlockError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from aerlock.local_runtime import local
     from aerlock.options import RuntimeOptions
     from aerlock.parameters import ParameterNamespace
+    from aerlock.result_decoder import ResultDecoder
     from aerlock.runtime_program import RuntimeProgram
     from aerlock.service import RuntimeService
 
@@ -41,6 +43,9 @@ _MODULES = {
     "NotAuthorizedError": "exceptions",
     "ParameterNamespace": "parameters",
     "QuotaExceededError": "exceptions",
+    "ResultDecoder": "result_decoder",
+    "RuntimeDecoder": "codec.runtime_json",
+    "RuntimeEncoder": "codec.runtime_json",
     "RuntimeInvalidStateError": "exceptions",
     "RuntimeJob": "job",
     "RuntimeJobFailureError": "exceptions",
@@ -65,6 +70,9 @@ __all__ = [
     "NotAuthorizedError",
     "ParameterNamespace",
     "QuotaExceededError",
+    "ResultDecoder",
+    "RuntimeDecoder",
+    "RuntimeEncoder",
     "RuntimeInvalidStateError",
     "RuntimeJob",
     "RuntimeJobFailureError",

@@ -19,7 +19,7 @@ from aerlock.exceptions import (
     QuotaExceededError,
     ServerUnavailableError,
 )
-from aerlock.v1 import backends_pb2_grpc, jobs_pb2_grpc, programs_pb2_grpc, server_pb2_grpc
+from aerlock.v1 import backends_pb2_grpc, blobs_pb2_grpc, jobs_pb2_grpc, programs_pb2_grpc, server_pb2_grpc
 
 CALL_TIMEOUT_SECONDS: Final = 60.0
 # Every unary method is idempotent, RunProgram and UploadProgram by their request ids.
@@ -27,6 +27,7 @@ _RETRIED: Final = [
     {"service": "aerlock.v1.ProgramService"},
     {"service": "aerlock.v1.BackendService"},
     {"service": "aerlock.v1.ServerService"},
+    {"service": "aerlock.v1.BlobService", "method": "FindMissingBlobs"},
     {"service": "aerlock.v1.JobService", "method": "RunProgram"},
     {"service": "aerlock.v1.JobService", "method": "GetJob"},
     {"service": "aerlock.v1.JobService", "method": "ListJobs"},
@@ -73,6 +74,7 @@ class Connection:
         self.programs = programs_pb2_grpc.ProgramServiceStub(self._channel)
         self.jobs = jobs_pb2_grpc.JobServiceStub(self._channel)
         self.backends = backends_pb2_grpc.BackendServiceStub(self._channel)
+        self.blobs = blobs_pb2_grpc.BlobServiceStub(self._channel)
         self.server = server_pb2_grpc.ServerServiceStub(self._channel)
 
     def call(self, method: "_Method[Request, Response]", request: Request) -> Response:
@@ -84,13 +86,14 @@ class Connection:
             self.check_open()
             raise to_exception(error) from None
 
-    def open_stream(self, method: Callable[..., Any], request: object) -> Any:  # noqa: ANN401
+    def open_stream(self, method: Callable[..., Any], request: object, timeout: float | None = None) -> Any:  # noqa: ANN401
         """Opens a stream of responses, which ends with a grpc.RpcError or with its last response.
 
+        Where ``request`` is a stream of requests, sends it and returns the response.
         Raises `AerlockError` after `close`.
         """
         self.check_open()
-        return method(request, metadata=self._metadata)
+        return method(request, timeout=timeout, metadata=self._metadata)
 
     def close(self) -> None:
         """Ends every call and the connection."""

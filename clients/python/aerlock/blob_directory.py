@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -42,6 +43,7 @@ class BlobDirectory:
         self._root = root
         self._durable = durable
         self._busy: set[Path] = set()
+        self._lock = threading.Lock()
         (root / _PARTIAL).mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def path(self, sha256: str) -> Path:
@@ -66,13 +68,14 @@ class BlobDirectory:
         Raises `BlobOffsetError`, `BlobBusyError` and OSError.
         """
         partial = self._partial(blob, owner)
-        if partial in self._busy:
-            raise BlobBusyError
-        kept = self.written_bytes(blob, owner)
-        if offset not in (0, kept):
-            raise BlobOffsetError(offset, kept)
-        self._busy.add(partial)
+        with self._lock:
+            if partial in self._busy:
+                raise BlobBusyError
+            self._busy.add(partial)
         try:
+            kept = self.written_bytes(blob, owner)
+            if offset not in (0, kept):
+                raise BlobOffsetError(offset, kept)
             return BlobWriter(self, blob, partial, offset)
         except BaseException:
             self._busy.discard(partial)
@@ -86,6 +89,19 @@ class BlobDirectory:
     def delete(self, sha256: str) -> None:
         """Deletes a blob; harmless where there is none. Whoever has it open reads on."""
         self.path(sha256).unlink(missing_ok=True)
+
+    def delete_partials(self, before: float) -> int:
+        """Deletes what interrupted writers have left and nobody has added to since ``before``.
+
+        ``before`` is in seconds since 1970. Returns how many it deleted.
+        """
+        count = 0
+        for partial in (self._root / _PARTIAL).iterdir():
+            with self._lock, contextlib.suppress(FileNotFoundError):
+                if partial not in self._busy and partial.lstat().st_mtime < before:
+                    partial.unlink()
+                    count += 1
+        return count
 
     def adopt(self, partial: Path, blob: BlobRef) -> None:
         """Makes a file, whose content the caller knows to be the blob, that blob."""

@@ -13,6 +13,7 @@ from aerlock._channel import Connection, translated_errors
 from aerlock._subscription import Subscription, is_terminal
 from aerlock._threads import wait
 from aerlock._times import to_local_time, to_seconds
+from aerlock._values import Values
 from aerlock._watcher import Watcher
 from aerlock.exceptions import (
     AerlockError,
@@ -21,6 +22,7 @@ from aerlock.exceptions import (
     RuntimeJobMaxTimeoutError,
 )
 from aerlock.job_status import BY_STATE, JOB_FINAL_STATES, TERMINAL_STATES, JobStatus
+from aerlock.result_decoder import ResultDecoder, apply_decoder, check_decoder
 from aerlock.v1 import jobs_pb2
 
 logger = logging.getLogger("aerlock")
@@ -32,10 +34,19 @@ Callback = Callable[[str, Any], None]
 class RuntimeJob:
     """A job on the server; made by `aerlock.RuntimeService`."""
 
-    def __init__(self, job: jobs_pb2.Job, connection: Connection, watcher: Watcher) -> None:
+    def __init__(
+        self,
+        job: jobs_pb2.Job,
+        connection: Connection,
+        watcher: Watcher,
+        values: Values,
+        result_decoder: type[ResultDecoder] | None = None,
+    ) -> None:
         self._job = job
         self._connection = connection
         self._watcher = watcher
+        self._values = values
+        self._decoder = result_decoder
         self._outcome: _Outcome | None = None
         self._callbacks: _CallbackStream | None = None
         self._lock = threading.Lock()
@@ -68,7 +79,9 @@ class RuntimeJob:
     def inputs(self) -> dict[str, Any]:
         """The inputs as the program gets them, with defaults filled in."""
         request = jobs_pb2.GetJobRequest(job_id=self.job_id(), include_inputs=True)
-        return codec.from_map(self._connection.call(self._connection.jobs.GetJob, request).job.inputs)
+        return self._values.decode_map(
+            self._connection.call(self._connection.jobs.GetJob, request).job.inputs
+        )
 
     def status(self) -> JobStatus:
         """The state that the job is in now."""
@@ -83,17 +96,19 @@ class RuntimeJob:
         job = self._refreshed()
         return job.queue_position if job.HasField("queue_position") else None
 
-    def result(self, timeout: float | None = None) -> Any:  # noqa: ANN401
-        """Waits for the job to end and returns what main returned.
+    def result(self, timeout: float | None = None, decoder: type[ResultDecoder] | None = None) -> Any:  # noqa: ANN401
+        """Waits for the job to end and returns what main returned, made by ``decoder`` where one is given.
 
         Callbacks that stream this job have been called when this returns.
         Raises `RuntimeJobFailureError` with the program's traceback where it
-        failed, `RuntimeInvalidStateError` where it was cancelled, and
-        `RuntimeJobTimeoutError` after ``timeout`` seconds, while the job goes on.
+        failed, `RuntimeInvalidStateError` where it was cancelled,
+        `RuntimeJobTimeoutError` after ``timeout`` seconds, while the job goes on,
+        and what the decoder raises.
         """
+        decoder = self._decoder_for(decoder)
         outcome = self._ended(timeout)
         if outcome.state == jobs_pb2.JOB_STATE_COMPLETED:
-            return codec.from_value(outcome.result)
+            return apply_decoder(decoder, self._values.decode(outcome.result))
         if outcome.state == jobs_pb2.JOB_STATE_CANCELLED:
             raise RuntimeInvalidStateError(f"Job {self.job_id()} was cancelled: it has no result.")
         too_long = outcome.failure.reason == jobs_pb2.FAILURE_REASON_TIME_LIMIT
@@ -108,19 +123,22 @@ class RuntimeJob:
         """
         self._ended(timeout)
 
-    def stream_results(self, callback: Callback) -> None:
+    def stream_results(self, callback: Callback, decoder: type[ResultDecoder] | None = None) -> None:
         """Calls ``callback(job_id, interim_result)`` for each interim result, from the first on.
 
         Works at any time, also after the job has ended. All callbacks of a
-        service run in one thread of their own, in order; what one raises is
-        logged and the stream goes on. Results that wait for a slow callback wait
+        service run in one thread of their own, in order; what one raises, or
+        its ``decoder``, is logged and the stream goes on. Results that wait for a slow callback wait
         in memory: as many as its jobs publish. Raises `RuntimeInvalidStateError`
         while another callback streams.
         """
+        decoder = self._decoder_for(decoder)
         with self._lock:
             if self._callbacks is not None and not self._callbacks.finished.is_set():
                 raise RuntimeInvalidStateError("A callback function is already streaming results.")
-            self._callbacks = stream = _CallbackStream(self.job_id(), callback, self._watcher)
+            self._callbacks = stream = _CallbackStream(
+                self.job_id(), callback, self._watcher, self._values, decoder
+            )
         try:
             self._watcher.subscribe(stream.subscription)
         except BaseException:
@@ -132,11 +150,14 @@ class RuntimeJob:
         if self._callbacks is not None:
             self._callbacks.stop()
 
-    def interim_results(self) -> list[Any]:
-        """All interim results so far."""
+    def interim_results(self, decoder: type[ResultDecoder] | None = None) -> list[Any]:
+        """All interim results so far, made by ``decoder`` where one is given; raises what it raises."""
+        decoder = self._decoder_for(decoder)
         events = self._replay(jobs_pb2.EVENT_KIND_INTERIM_RESULT)
         return [
-            codec.from_value(event.interim_result) for event in events if event.HasField("interim_result")
+            apply_decoder(decoder, self._values.decode(event.interim_result))
+            for event in events
+            if event.HasField("interim_result")
         ]
 
     def logs(self) -> str:
@@ -173,6 +194,10 @@ class RuntimeJob:
 
     def __repr__(self) -> str:
         return f"<RuntimeJob {self.job_id()!r} of {self.program_id!r}>"
+
+    def _decoder_for(self, decoder: type[ResultDecoder] | None) -> type[ResultDecoder] | None:
+        check_decoder(decoder, "decoder")
+        return self._decoder if decoder is None else decoder
 
     def _refreshed(self) -> jobs_pb2.Job:
         if self._job.state not in TERMINAL_STATES:
@@ -239,13 +264,22 @@ class _Outcome:
 class _CallbackStream:
     """Carries interim results to one callback, in the thread for callbacks."""
 
-    def __init__(self, job_id: str, callback: Callback, watcher: Watcher) -> None:
+    def __init__(
+        self,
+        job_id: str,
+        callback: Callback,
+        watcher: Watcher,
+        values: Values,
+        decoder: type[ResultDecoder] | None,
+    ) -> None:
         kinds = (jobs_pb2.EVENT_KIND_INTERIM_RESULT,)
         self.subscription = Subscription(job_id, kinds, self._take, self._fail)
         self.finished = threading.Event()
         self._job_id = job_id
         self._callback = callback
         self._watcher = watcher
+        self._values = values
+        self._decoder = decoder
 
     def stop(self) -> None:
         """Calls back no more."""
@@ -266,7 +300,8 @@ class _CallbackStream:
         if self.finished.is_set():
             return
         try:
-            self._callback(self._job_id, codec.from_value(event.interim_result))
+            result = apply_decoder(self._decoder, self._values.decode(event.interim_result))
+            self._callback(self._job_id, result)
         except BaseException:  # SystemExit too: the thread is not the callback's to end
             logger.warning(
                 "The callback of job %s failed at event %d.", self._job_id, event.sequence, exc_info=True

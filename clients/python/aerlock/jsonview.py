@@ -29,6 +29,7 @@ MAX_ARRAY_ELEMENTS: Final = 10_000
 
 SEE_THROUGH_TAGS: Final = frozenset(
     {
+        "python.list",
         "python.tuple",
         "python.set",
         "python.frozenset",

@@ -7,9 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-from aerlock import codec
 from aerlock._channel import Connection
 from aerlock._times import to_duration
+from aerlock._values import Values
 from aerlock._watcher import Watcher
 from aerlock.backend_info import BackendInfo
 from aerlock.credentials import resolve_credentials
@@ -18,8 +18,10 @@ from aerlock.job import Callback, RuntimeJob
 from aerlock.options import RuntimeOptions
 from aerlock.parameters import ParameterNamespace
 from aerlock.program_upload import read_metadata, read_source, to_program
+from aerlock.result_decoder import ResultDecoder, check_decoder
 from aerlock.runtime_program import RuntimeProgram
 from aerlock.v1 import backends_pb2, jobs_pb2, programs_pb2, server_pb2
+from aerlock.v1.values_pb2 import MapValue
 
 LARGEST_PAGE: Final = 1_000
 
@@ -40,6 +42,7 @@ class RuntimeService:
     def __init__(self, address: str | None = None, token: str | None = None) -> None:
         self._connection = Connection(resolve_credentials(address, token))
         self._watcher = Watcher(self._connection)
+        self._values = Values(self._connection)
 
     def upload_program(self, data: str | Path, metadata: Mapping[str, Any] | str | Path | None = None) -> str:
         """Uploads a program and returns its id.
@@ -82,18 +85,23 @@ class RuntimeService:
         options: RuntimeOptions | Mapping[str, Any],
         inputs: Mapping[str, Any] | ParameterNamespace | None = None,
         callback: Callback | None = None,
+        result_decoder: type[ResultDecoder] | None = None,
     ) -> RuntimeJob:
         """Runs a program.
 
         ``options`` need ``backend_name``; ``callback(job_id, interim_result)``
-        is called for each interim result. Raises RuntimeProgramNotFound,
+        is called for each interim result; ``result_decoder`` makes objects of the
+        job's results, unless another is given with them. Raises RuntimeProgramNotFound,
         BackendNotFoundError, `InputValueError` that names each wrong option or
         input, QuotaExceededError, and TypeError or ValueError that says where
         in ``inputs`` something cannot be sent, such as ``inputs.a[0]``.
         """
-        request = _run_request(program_id, _options(options), _inputs(inputs))
+        check_decoder(result_decoder, "result_decoder")
+        options = _options(options)
+        encoded = self._values.send_inputs(_inputs(inputs))
+        request = _run_request(program_id, options, encoded)
         answer = self._connection.call(self._connection.jobs.RunProgram, request)
-        job = RuntimeJob(answer.job, self._connection, self._watcher)
+        job = RuntimeJob(answer.job, self._connection, self._watcher, self._values, result_decoder)
         if callback is not None:
             job.stream_results(callback)
         return job
@@ -102,7 +110,7 @@ class RuntimeService:
         """Gets one job of this account; raises RuntimeJobNotFound."""
         request = jobs_pb2.GetJobRequest(job_id=job_id)
         job = self._connection.call(self._connection.jobs.GetJob, request).job
-        return RuntimeJob(job, self._connection, self._watcher)
+        return RuntimeJob(job, self._connection, self._watcher, self._values)
 
     def jobs(self, limit: int | None = 10, skip: int = 0) -> list[RuntimeJob]:
         """Lists the jobs of this account, newest first; ``limit=None`` lists all."""
@@ -112,7 +120,10 @@ class RuntimeService:
             response = self._connection.call(self._connection.jobs.ListJobs, request)
             return response.jobs, response.next_page_token
 
-        return [RuntimeJob(job, self._connection, self._watcher) for job in _sliced(page, limit, skip)]
+        return [
+            RuntimeJob(job, self._connection, self._watcher, self._values)
+            for job in _sliced(page, limit, skip)
+        ]
 
     def backends(self) -> list[BackendInfo]:
         """Lists the backends to run on."""
@@ -163,13 +174,11 @@ def _inputs(inputs: Mapping[str, Any] | ParameterNamespace | None) -> dict[str, 
     return dict(inputs or {})
 
 
-def _run_request(
-    program_id: str, options: RuntimeOptions, inputs: dict[str, Any]
-) -> jobs_pb2.RunProgramRequest:
+def _run_request(program_id: str, options: RuntimeOptions, inputs: MapValue) -> jobs_pb2.RunProgramRequest:
     request = jobs_pb2.RunProgramRequest(
         program_id=program_id,
         backend_name=options.backend_name,
-        inputs=codec.to_map(inputs, "inputs"),
+        inputs=inputs,
         tags=options.job_tags,
         request_id=uuid.uuid4().hex,
     )

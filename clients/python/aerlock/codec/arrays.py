@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aerlock.v1 import values_pb2
 
@@ -27,6 +27,9 @@ _NAMES = {
 }
 
 
+_DTYPES_OF_NUMBERS: Final[dict[type, str]] = {float: "float64", int: "int64", bool: "bool"}
+
+
 def write_array(array: "np.ndarray[Any, Any]", target: values_pb2.Array) -> None:
     """Writes ``array`` into ``target``; raises TypeError for elements that are not numbers or booleans."""
     array = _describe(array, target)
@@ -43,6 +46,26 @@ def describe_array(array: "np.ndarray[Any, Any]") -> tuple[values_pb2.Array, mem
     description = values_pb2.Array()
     array = np.ascontiguousarray(_describe(array, description))
     return description, array.reshape(-1).view(np.uint8).data
+
+
+def numbers_to_array(numbers: list[Any]) -> "np.ndarray[Any, Any] | None":
+    """Gives the array that holds the list exactly; None where its items are not numbers of one such type."""
+    import numpy as np
+
+    kinds = set(map(type, numbers))
+    dtype = _DTYPES_OF_NUMBERS.get(kinds.pop()) if len(kinds) == 1 else None
+    try:
+        return None if dtype is None else np.array(numbers, dtype)
+    except OverflowError:  # an integer of more than 64 bits
+        return None
+
+
+def array_to_numbers(array: "np.ndarray[Any, Any]") -> list[Any]:
+    """Gives the list back; raises ValueError for an array that `numbers_to_array` does not make."""
+    if array.ndim != 1 or array.dtype.name not in _DTYPES_OF_NUMBERS.values():
+        raise ValueError("expected an array with one dimension, of float64, int64 or bool")
+    numbers: list[Any] = array.tolist()
+    return numbers
 
 
 def _describe(array: "np.ndarray[Any, Any]", target: values_pb2.Array) -> "np.ndarray[Any, Any]":

@@ -15,7 +15,10 @@ from google.protobuf.message import DecodeError
 from aerlock.codec.blob_stream import PIECE_BYTES, Reader, Stream, unsound, varint
 from aerlock.codec.bounds import (
     ITEM_SIZES,
+    LIST_LEVELS,
+    MAP_LEVELS,
     MAX_BLOB_VALUES,
+    TAGGED_LEVELS,
     ValueBoundsError,
     check_array,
     check_count,
@@ -73,8 +76,17 @@ class BlobWalker:
         except DecodeError as error:
             raise ValueBoundsError("a blob holds something that is no Value") from error
 
-    def on_small(self, value: Value) -> Any:  # noqa: ANN401
-        """Takes a whole Value, which has been checked."""
+    def on_small(self, values: Sequence[Value], level: int) -> Sequence[Any]:
+        """Takes whole Values that stand at a message level, and checks them; they are counted already."""
+        self._count, blobs = check_tree(values, level, self._count, MAX_BLOB_VALUES)
+        if blobs:
+            raise unsound("a blob refers to another blob")
+        return values
+
+    def on_count(self, count: int) -> None:
+        """Counts Values that come."""
+        self._count += count
+        check_count(self._count, MAX_BLOB_VALUES)
 
     def on_list(self, items: Iterator[Any]) -> Any:  # noqa: ANN401
         """Takes the items of a list, all of them, in their order."""
@@ -133,32 +145,26 @@ class BlobWalker:
     def _small(self, size: int, level: int) -> Any:  # noqa: ANN401
         value = Value.FromString(self.stream.read(size))
         _check_canonical(value, size)
-        self._check((value,), level, 0)
-        return self.on_small(value)
-
-    def _check(self, values: Sequence[Value], level: int, count: int) -> None:
-        self._count, blobs = check_tree(values, level, self._count + count, MAX_BLOB_VALUES)
-        if blobs:
-            raise unsound("a blob refers to another blob")
+        return self.on_small((value,), level)[0]
 
     def _list(self, length: int, level: int) -> Any:  # noqa: ANN401
-        check_level(level + 2)
-        return self.on_list(self._items(self.stream.position + length, level + 2))
+        check_level(level + LIST_LEVELS)
+        return self.on_list(self._items(self.stream.position + length, level + LIST_LEVELS))
 
     def _items(self, end: int, level: int) -> Iterator[Any]:
         while self.stream.position < end:
             if run := self.stream.run(end):
                 items = ListValue.FromString(run)
                 _check_canonical(items, len(run))
-                self._check(items.values, level, len(items.values))
-                yield from map(self.on_small, items.values)
+                self.on_count(len(items.values))
+                yield from self.on_small(items.values, level)
             else:
-                self._count_one()
+                self.on_count(1)
                 yield self._value(self._length(1, end), level)
 
     def _map(self, length: int, level: int) -> Any:  # noqa: ANN401
-        check_level(level + 3)
-        return self.on_map(self._entries(self.stream.position + length, level + 3))
+        check_level(level + MAP_LEVELS)
+        return self.on_map(self._entries(self.stream.position + length, level + MAP_LEVELS))
 
     def _entries(self, end: int, level: int) -> Iterator[tuple[str, Any]]:
         keys: set[str] = set()
@@ -173,17 +179,17 @@ class BlobWalker:
         if run := self.stream.run(end):
             entries = MapValue.FromString(run)
             _check_canonical(entries, len(run))
-            self._check([entry.value for entry in entries.entries], level, len(entries.entries))
-            for entry in entries.entries:
-                yield entry.key, self.on_small(entry.value)
+            self.on_count(len(entries.entries))
+            values = self.on_small([entry.value for entry in entries.entries], level)
+            yield from zip((entry.key for entry in entries.entries), values, strict=True)
         else:
-            self._count_one()
+            self.on_count(1)
             yield self._text_and_value(self._length(1, end), level)
 
     def _tagged(self, length: int, level: int) -> Any:  # noqa: ANN401
-        check_level(level + 2)
-        self._count_one()
-        tag, value = self._text_and_value(length, level + 2)
+        check_level(level + TAGGED_LEVELS)
+        self.on_count(1)
+        tag, value = self._text_and_value(length, level + TAGGED_LEVELS)
         if not tag:
             raise unsound("a tagged value lacks its type")
         return self.on_tagged(tag, value)
@@ -233,10 +239,6 @@ class BlobWalker:
         if field != number:
             raise unsound(f"a list or a map has the unknown field {field}")
         return length
-
-    def _count_one(self) -> None:
-        self._count += 1
-        check_count(self._count, MAX_BLOB_VALUES)
 
 
 def _check_canonical(message: Value | ListValue | MapValue, size: int) -> None:

@@ -26,6 +26,13 @@ MAX_DIMENSIONS: Final = 64
 MAX_BLOBS: Final = 1_000
 """BlobRefs in one message."""
 
+LIST_LEVELS: Final = 2
+"""Message levels from a Value that is a list to its items."""
+MAP_LEVELS: Final = 3
+"""Message levels from a Value that is a map to the values of its entries."""
+TAGGED_LEVELS: Final = 2
+"""Message levels from a tagged Value to the value inside."""
+
 MIN_VALUE_BYTES: Final = 2
 """The least that a message inside a message takes: one tag byte and one length byte."""
 
@@ -107,10 +114,10 @@ def check_tree(
         items, level = pending[-1]
         for value in items:
             kind = value.WhichOneof("kind")
-            if kind in _SCALARS:
+            if kind in SCALARS:
                 continue
             if kind is None or kind not in _CONTAINERS:
-                _check_leaf(kind, value, level)
+                check_leaf(kind, value, level)
                 if kind == "blob_value":
                     _add_blob(blobs, value.blob_value)
                 continue
@@ -147,7 +154,8 @@ def check_level(level: int) -> None:
         raise ValueBoundsError(f"nested deeper than {MAX_DEPTH} message levels (about 35 lists or dicts)")
 
 
-def _check_leaf(kind: str | None, value: values_pb2.Value, level: int) -> None:
+def check_leaf(kind: str | None, value: values_pb2.Value, level: int) -> None:
+    """Refuses a Value of a kind that holds no others, at message level ``level``; ``kind`` is its own."""
     if kind is None:
         raise ValueBoundsError("a Value has no kind set, or one that this version does not know")
     check_level(level + (kind in _MESSAGE_LEAVES))
@@ -157,19 +165,16 @@ def _check_leaf(kind: str | None, value: values_pb2.Value, level: int) -> None:
 
 def _items_of_map(content: values_pb2.MapValue) -> Iterator[values_pb2.Value]:
     # An entry without a value gives a Value without a kind, which is refused as such.
-    values = []
-    keys = set()
-    for entry in content.entries:
-        keys.add(entry.key)
-        values.append(entry.value)
-    if len(keys) != len(values):
-        raise ValueBoundsError(f"a map has the key {_shortened(_first_double(content))} twice")
-    return iter(values)
+    check_keys(content)
+    return (entry.value for entry in content.entries)
 
 
-def _first_double(content: values_pb2.MapValue) -> str:
-    counts = Counter(entry.key for entry in content.entries)
-    return counts.most_common(1)[0][0]
+def check_keys(content: values_pb2.MapValue) -> None:
+    """Refuses a map that has a key twice."""
+    keys = {entry.key for entry in content.entries}
+    if len(keys) != len(content.entries):
+        ((key, _),) = Counter(entry.key for entry in content.entries).most_common(1)
+        raise ValueBoundsError(f"a map has the key {_shortened(key)} twice")
 
 
 def _item_of_tag(content: values_pb2.TaggedValue) -> Iterator[values_pb2.Value]:
@@ -180,9 +185,9 @@ def _item_of_tag(content: values_pb2.TaggedValue) -> Iterator[values_pb2.Value]:
 
 # For each container: the message levels from it to its items, how many it has, and an iterator.
 _CONTAINERS: Final[dict[str, tuple[int, Callable[[Any], int], Callable[[Any], Iterator[Any]]]]] = {
-    "list_value": (2, lambda content: len(content.values), lambda content: iter(content.values)),
-    "map_value": (3, lambda content: len(content.entries), _items_of_map),
-    "tagged_value": (2, lambda content: 1, _item_of_tag),
+    "list_value": (LIST_LEVELS, lambda content: len(content.values), lambda content: iter(content.values)),
+    "map_value": (MAP_LEVELS, lambda content: len(content.entries), _items_of_map),
+    "tagged_value": (TAGGED_LEVELS, lambda content: 1, _item_of_tag),
 }
 
 
@@ -239,7 +244,7 @@ def _check_timestamp(timestamp: timestamp_pb2.Timestamp) -> None:
         )
 
 
-_SCALARS: Final[frozenset[str | None]] = frozenset(
+SCALARS: Final[frozenset[str | None]] = frozenset(
     {"null_value", "bool_value", "int_value", "double_value", "string_value", "bytes_value"}
 )
 _MESSAGE_LEAVES: Final = frozenset(

