@@ -8,21 +8,22 @@ import argparse
 import contextlib
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import grpc
 from baselines import BARE_SERVICE, flush_milliseconds
 from google.protobuf.duration_pb2 import Duration
+from report import Row, median, ms, report
 from rich.console import Console
 from rich.table import Table
+from value_rows import value_rows
 
 from aerlock.cli.unprivileged import EXECUTOR_UID, command_as
 from aerlock.local_runtime import LocalRuntime, running_locally
@@ -42,20 +43,6 @@ def main(backend, user_messenger, count):
 # Commits between RunProgram and the first interim event: the job with its start, and the event.
 SYNCS = 2
 SLOTS = 2
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table."""
-
-    name: str
-    ratio: float
-    better: str
-    target: float
-
-    @property
-    def ok(self) -> bool:
-        return self.ratio >= self.target if self.better == "higher" else self.ratio <= self.target
 
 
 class Client:
@@ -220,21 +207,10 @@ def bare_server(folder: Path) -> Iterator[grpc.Channel]:
         process.stdin.close()
 
 
-def median(values: list[float]) -> float:
-    return statistics.median(values)
-
-
-def ms(seconds: list[float]) -> str:
-    return f"{median(seconds) * 1000:.1f} ms"
-
-
-def report(name: str, text: str) -> None:
-    print(f"  {name}: {text}", flush=True)
-
-
 def measure(quick: bool) -> Iterator[Row]:
     """Yields every row; ``quick`` measures less, to see that it works."""
     rounds = 2 if quick else 7
+    yield from value_rows(rounds)
     settings = {"AERLOCK_EXECUTOR_SLOTS": str(SLOTS), "AERLOCK_EXECUTOR_WARM_CELLS": "2"}
     with tempfile.TemporaryDirectory(prefix="aerlock-bench-") as name:
         folder = Path(name)
