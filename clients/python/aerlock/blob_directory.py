@@ -14,6 +14,7 @@ CHUNK_BYTES: Final = 1 << 20
 """Bytes of a blob in one message, and in memory at a time."""
 
 _PARTIAL: Final = "partial"
+_DIGITS: Final = 64
 
 
 class BlobOffsetError(ValueError):
@@ -89,6 +90,14 @@ class BlobDirectory:
     def delete(self, sha256: str) -> None:
         """Deletes a blob; harmless where there is none. Whoever has it open reads on."""
         self.path(sha256).unlink(missing_ok=True)
+
+    def digests(self, before: float) -> list[str]:
+        """Returns the digests of the blobs whose data is from before ``before``, in seconds since 1970."""
+        return [
+            path.name
+            for path in self._root.glob("[0-9a-f][0-9a-f]/*")
+            if len(path.name) == _DIGITS and path.stat().st_mtime < before
+        ]
 
     def delete_partials(self, before: float) -> int:
         """Deletes what interrupted writers have left and nobody has added to since ``before``.

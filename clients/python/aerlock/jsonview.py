@@ -3,7 +3,8 @@
 - null, booleans, integers of any size, numbers, strings, lists and maps are themselves; NaN and the
   infinities, which JSON lacks, are the strings "NaN", "Infinity" and "-Infinity";
 - a complex number is ``{"__type__": "complex", "__value__": [re, im]}``;
-- an array of up to 10,000 elements is nested lists; a larger one is ``{"__type__": "ndarray"}``;
+- an array of up to 10,000 elements is nested lists; a larger one is ``{"__type__": "ndarray"}``, and a
+  blob is ``{"__type__": "blob"}``: what they would be as lists or maps is not looked at (`is_opaque`);
 - a moment in time is its RFC 3339 string;
 - circuits, bytes and tagged values are ``{"__type__": name}`` without payload, except the tags around
   what a schema and a person take for plain data (`SEE_THROUGH_TAGS`): a tuple is the list it holds, Counts
@@ -40,6 +41,8 @@ SEE_THROUGH_TAGS: Final = frozenset(
     }
 )
 
+_OPAQUE: Final = ("blob", "ndarray")
+
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 
 
@@ -61,6 +64,11 @@ def to_python(value: values_pb2.Value) -> Json:
 def map_to_python(entries: values_pb2.MapValue) -> dict[str, Json]:
     """Gives the view of a map, such as a job's inputs."""
     return {entry.key: to_python(entry.value) for entry in entries.entries}
+
+
+def is_opaque(view: Json) -> bool:
+    """Whether the view stands for a blob or a large array, of which nothing but their presence is known."""
+    return isinstance(view, dict) and len(view) == 1 and view.get("__type__") in _OPAQUE
 
 
 def _view_of_float(number: float) -> Json:
