@@ -105,3 +105,8 @@ def test_messenger_prints_the_view_of_a_message(capsys):
 def test_messenger_refuses_what_the_server_would_refuse():
     with pytest.raises(TypeError, match=r"message\.x is a builtins\.object"):
         UserMessenger().publish({"x": object()})
+
+
+def test_messenger_at_home_prints_what_is_too_large_without_its_content(capsys):
+    UserMessenger().publish({"samples": [0.5] * 200_000, "round": 1})
+    assert capsys.readouterr().out == '{"samples": {"__type__": "blob"}, "round": 1}\n'

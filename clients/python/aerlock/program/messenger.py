@@ -1,27 +1,41 @@
 """The messenger that a program publishes through; this one prints, for trying a program at home."""
 
 import json
+from collections.abc import Sequence
 
 from aerlock import jsonview
-from aerlock.codec import to_value
-from aerlock.v1.values_pb2 import Value
+from aerlock.codec import EncodeOptions, to_value
+from aerlock.codec.runtime_json import RuntimeDecoder, RuntimeEncoder
+from aerlock.v1.values_pb2 import BlobRef, Value
 
 
-def encode_message(message: object, encoder: type[json.JSONEncoder] | None = None) -> Value:
+def encode_message(
+    message: object, encoder: type[json.JSONEncoder] | None = None, options: EncodeOptions | None = None
+) -> Value:
     """Encodes what a program publishes.
 
     With ``encoder`` the message becomes JSON by it first, as programs of the
-    original have it: for objects that are no Values by themselves. Raises
-    TypeError for an object that cannot be carried and ValueError for one that
-    is too large, both saying where in it.
+    original have it: for objects that are no Values by themselves. Tagged
+    objects in that JSON are read by `RuntimeDecoder`, so that whoever gets the
+    message gets objects. With `RuntimeEncoder` itself nothing takes that way:
+    the message is sent as it is. Raises TypeError for an object that cannot be
+    carried and ValueError for one that is too large, both saying where in it.
     """
-    if encoder is not None:
-        message = json.loads(json.dumps(message, cls=encoder))
-    return to_value(message, "message")
+    if encoder is not None and encoder is not RuntimeEncoder:
+        message = json.loads(json.dumps(message, cls=encoder), cls=RuntimeDecoder)
+    return to_value(message, "message", options or EncodeOptions())
+
+
+class _Unsent:
+    """Takes large values and keeps nothing of them: here they are sent nowhere."""
+
+    def put(self, parts: Sequence[bytes | memoryview]) -> BlobRef:
+        """Returns a reference that nobody will follow."""
+        return BlobRef(sha256="0" * 64, size_bytes=sum(map(len, parts)))
 
 
 class UserMessenger:
-    """Prints what a program publishes, as JSON.
+    """Prints what a program publishes, as JSON; large values without their content.
 
     On a server the program gets a messenger that sends: whatever this one
     refuses, that one refuses too.
@@ -34,4 +48,5 @@ class UserMessenger:
 
         Raises what `encode_message` raises.
         """
-        print(jsonview.to_json(encode_message(message, encoder)))  # noqa: T201
+        value = encode_message(message, encoder, EncodeOptions(blobs=_Unsent()))
+        print(jsonview.to_json(value))  # noqa: T201
