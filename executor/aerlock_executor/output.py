@@ -3,17 +3,19 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
 
 from aerlock.codec.bounds import ValueBoundsError, check_value
 from aerlock.v1.jobs_pb2 import FailureReason, JobFailure, LogOutput, LogSource
-from aerlock.v1.values_pb2 import Value
+from aerlock.v1.values_pb2 import BlobRef, Value
 from aerlock_executor.cell.frames import FrameDecoder, FrameError
 from aerlock_executor.spool import Spool
-from aerlock_executor.v1.cell_pb2 import CellFrame
+from aerlock_executor.task_blobs import MAX_WRITTEN_BLOBS, TaskBlobs
+from aerlock_executor.v1.cell_pb2 import CellBlobPart, CellFrame
 from aerlock_executor.v1.executor_pb2 import TaskEvent
 
 logger = logging.getLogger(__name__)
@@ -24,6 +26,8 @@ LOG_EVENT_BYTES = 32 << 10
 LOG_EVENT_SECONDS = 0.1
 # What an event costs beside its value, so that a flood of empty ones is bounded too.
 EVENT_OVERHEAD_BYTES = 128
+# What a blob costs beside its bytes: a file, and a look at it.
+BLOB_OVERHEAD_BYTES = 4 << 10
 # A flood of frames takes a few milliseconds of the event loop at a time, and so does no large one.
 FRAMES_PER_TURN = 256
 LARGE_FRAME_BYTES = 16 << 10
@@ -41,16 +45,18 @@ def now(event: TaskEvent) -> TaskEvent:
 
 @dataclass
 class FrameReader:
-    """Reads a cell's frames: interim results go to the spool, what ends it is kept.
+    """Reads a cell's frames: interim results go to the spool, blobs to ``blobs``, what ends it is kept.
 
     ``fail`` is called once, for the first thing that is wrong; from there on
     what the cell writes is read and dropped.
     """
 
     spool: Spool
+    blobs: TaskBlobs
     max_bytes: int
     fail: Fail
     final_result: Value | None = None
+    final_blobs: Sequence[BlobRef] = ()
     reported: JobFailure | None = None
     output_bytes: int = 0
     _charged: int = field(default=0, repr=False)
@@ -80,8 +86,8 @@ class FrameReader:
         await _drain(stream)
 
     async def _take(self, frames: Sequence[bytes]) -> None:
-        """Takes in some frames and lets other jobs have their turn; a large frame is checked in a thread."""
-        events = []
+        """Takes in some frames and lets other jobs have their turn; what takes long is done in a thread."""
+        events: list[TaskEvent] = []
         try:
             for frame in frames:
                 if len(frame) > LARGE_FRAME_BYTES:
@@ -90,10 +96,17 @@ class FrameReader:
                     event = self._event_of(frame)
                 if event:
                     events.append(now(event))
+                if self.blobs.is_whole:
+                    self._append(events)  # what came before the blob does not wait for it
+                    await asyncio.to_thread(self._finish_blob)
         finally:
-            if events:
-                self.spool.append(events)
+            self._append(events)
         await asyncio.sleep(0)
+
+    def _append(self, events: list[TaskEvent]) -> None:
+        if events:
+            self.spool.append(events)
+            events.clear()
 
     def _event_of(self, payload: bytes) -> TaskEvent | None:
         if self.final_result is not None or self.reported is not None:
@@ -106,13 +119,20 @@ class FrameReader:
             raise _RefusedError(
                 FailureReason.FAILURE_REASON_INVALID_RESULT, "The program wrote a frame that is not a result."
             ) from None
-        match frame.WhichOneof("frame"):
+        kind = frame.WhichOneof("frame")
+        if self.blobs.is_open and kind != "blob_part":
+            raise _RefusedError(
+                FailureReason.FAILURE_REASON_PROTOCOL_ERROR, "A frame came between the parts of a blob."
+            )
+        match kind:
             case "interim_result":
-                self._check(frame.interim_result, len(payload))
-                return TaskEvent(interim_result=frame.interim_result)
+                blobs = self._check(frame.interim_result, len(payload))
+                return TaskEvent(interim_result=frame.interim_result, blobs=blobs)
             case "final_result":
-                self._check(frame.final_result, len(payload))
+                self.final_blobs = self._check(frame.final_result, len(payload))
                 self.final_result = frame.final_result
+            case "blob_part":
+                self._take_part(frame.blob_part)
             case "failure":
                 self.reported = _clipped(frame.failure)
             case _:
@@ -122,18 +142,37 @@ class FrameReader:
                 )
         return None
 
-    def _check(self, value: Value, size: int) -> None:
+    def _check(self, value: Value, size: int) -> list[BlobRef]:
+        """Charges for a result and checks it; returns the blobs that it refers to."""
         self._charge(size)
-        self.output_bytes += size
-        try:
-            check_value(value, size)
-        except ValueBoundsError as error:
-            raise _RefusedError(
-                FailureReason.FAILURE_REASON_INVALID_RESULT, f"A result is refused: {error}"
-            ) from None
+        with _refusing_unsound():
+            blobs = check_value(value, size)
+            self.blobs.refer(blobs)
+        return blobs
 
-    def _charge(self, size: int) -> None:
-        self._charged += size + EVENT_OVERHEAD_BYTES
+    def _take_part(self, part: CellBlobPart) -> None:
+        if not (part.data or part.last):
+            raise _RefusedError(
+                FailureReason.FAILURE_REASON_PROTOCOL_ERROR, "The program wrote an empty part of a blob."
+            )
+        self._charge(len(part.data), 0 if self.blobs.is_open else BLOB_OVERHEAD_BYTES)
+        with _refusing_unsound():
+            self.blobs.append(part.data, part.last)
+        if self.blobs.count > MAX_WRITTEN_BLOBS:
+            raise _RefusedError(
+                FailureReason.FAILURE_REASON_OUTPUT_LIMIT,
+                f"The program wrote more than {MAX_WRITTEN_BLOBS} large values.",
+                limit=MAX_WRITTEN_BLOBS,
+                used=self.blobs.count,
+            )
+
+    def _finish_blob(self) -> None:
+        with _refusing_unsound():
+            self.blobs.finish()
+
+    def _charge(self, size: int, overhead: int = 0) -> None:
+        self.output_bytes += size
+        self._charged += size + overhead + EVENT_OVERHEAD_BYTES
         if self._charged > self.max_bytes:
             raise _RefusedError(
                 FailureReason.FAILURE_REASON_OUTPUT_LIMIT,
@@ -217,6 +256,17 @@ class _RefusedError(Exception):
     ) -> None:
         super().__init__(message)
         self.failure = JobFailure(reason=reason, message=message, limit=limit, used=used)
+
+
+@contextmanager
+def _refusing_unsound() -> Iterator[None]:
+    """Ends the task where a result, or a blob of it, is out of bounds."""
+    try:
+        yield
+    except ValueBoundsError as error:
+        raise _RefusedError(
+            FailureReason.FAILURE_REASON_INVALID_RESULT, f"A result is refused: {error}"
+        ) from None
 
 
 def _clipped(failure: JobFailure) -> JobFailure:

@@ -34,8 +34,8 @@ async def serve(settings: ExecutorSettings) -> None:
     """
     stop = stop_event(settings.stop_on_stdin_eof)
     with own_directory(settings.data_dir):
-        supervisor = Supervisor(settings)
         try:
+            supervisor = Supervisor(settings)
             await supervisor.start()
         except ZygoteError as error:
             raise StartError(await _explain_missing_sandbox(error)) from error

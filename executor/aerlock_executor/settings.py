@@ -16,7 +16,9 @@ class ExecutorSettings(ServerSettings):
 
     table: ClassVar[str] = "executor"
 
-    data_dir: Path = Field(Path("executor"), description="directory of the spools, for the executor alone")
+    data_dir: Path = Field(
+        Path("executor"), description="directory of spools and blobs, for the executor alone"
+    )
     socket: SocketPath = Field(
         Path("executor.sock"),
         validate_default=True,
@@ -32,8 +34,11 @@ class ExecutorSettings(ServerSettings):
     scratch_bytes: int = Field(256 * MIB, ge=MIB, description="size of a job's private /tmp")
     threads: int = Field(128, ge=4, description="threads of one job")
     open_files: int = Field(256, ge=32, description="file descriptors of one job")
-    result_bytes: int = Field(256 * MIB, ge=MIB, description="bytes of results of one job")
+    result_bytes: int = Field(1024 * MIB, ge=MIB, description="bytes of results of one job")
     log_bytes: int = Field(16 * MIB, ge=0, description="bytes of stdout and stderr kept of one job")
+    blob_cache_bytes: int = Field(
+        4096 * MIB, ge=0, description="bytes of large values kept that no job needs at the moment"
+    )
     stop_on_stdin_eof: bool = Field(False, description="stop when standard input closes")
 
     @property

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from contextlib import suppress
 from dataclasses import dataclass
 
 from aerlock.v1.jobs_pb2 import (
@@ -16,6 +15,7 @@ from aerlock.v1.jobs_pb2 import (
 from aerlock_executor.output import FrameReader, LogBudget, now, read_log, spool_failure
 from aerlock_executor.pool import CellPool
 from aerlock_executor.spool import Spool
+from aerlock_executor.task_blobs import TaskBlobs
 from aerlock_executor.v1.cell_pb2 import CellStart
 from aerlock_executor.v1.executor_pb2 import TaskEvent, TaskStarted
 from aerlock_executor.verdict import Observations, judge
@@ -39,14 +39,17 @@ class Limits:
 class Task:
     """Runs one program in one cell and writes all that comes of it to ``spool``."""
 
-    def __init__(self, task_id: str, start: CellStart, limits: Limits, spool: Spool) -> None:
+    def __init__(
+        self, task_id: str, start: CellStart, limits: Limits, spool: Spool, blobs: TaskBlobs
+    ) -> None:
         self.task_id = task_id
         self.spool = spool
         self._start = start
         self._limits = limits
         self._seen = Observations()
         self._cell: Cell | None = None
-        self._frames = FrameReader(spool, limits.result_bytes, self.fail)
+        self._blobs = blobs
+        self._frames = FrameReader(spool, blobs, limits.result_bytes, self.fail)
         self._logs = LogBudget(limits.log_bytes)
 
     async def run(self, pool: CellPool) -> None:
@@ -58,6 +61,7 @@ class Task:
             logger.warning("task %s lost its cell: %s", self.task_id, error)
         except Exception:  # whatever it was, the task must end
             logger.exception("task %s", self.task_id)
+        await self._close_blobs()
         await self._end()
 
     def cancel(self) -> None:
@@ -91,9 +95,7 @@ class Task:
         )
         deadline = asyncio.get_running_loop().call_later(self._limits.wall_seconds, self._exceed_wall_time)
         try:
-            with suppress(BrokenPipeError, ConnectionResetError):  # it was killed meanwhile; wait() tells
-                await cell.start(self._start)
-            self._start = CellStart()  # the inputs need no memory any more
+            await self._hand_over(cell)
             self._seen.exit = await cell.wait()
         finally:
             deadline.cancel()
@@ -101,6 +103,15 @@ class Task:
             await readers
         self._seen.final_result = self._frames.final_result
         self._seen.reported = self._frames.reported
+
+    async def _hand_over(self, cell: Cell) -> None:
+        """Writes program and inputs to the cell; one that ends or is killed meanwhile ends this too."""
+        try:
+            await cell.start(self._start, self._blobs.input_paths)
+        except OSError as error:
+            message = f"The executor cannot read a blob of the inputs: {error.strerror}."
+            self.fail(JobFailure(reason=FailureReason.FAILURE_REASON_EXECUTOR_LOST, message=message))
+        self._start = CellStart()  # the inputs need no memory any more
 
     def _append_started(self) -> None:
         try:
@@ -115,12 +126,22 @@ class Task:
         reason = FailureReason.FAILURE_REASON_TIME_LIMIT
         self.fail(JobFailure(reason=reason, message=message, limit=limit, used=limit))
 
+    async def _close_blobs(self) -> None:
+        if not self._blobs.count:
+            return
+        try:
+            await asyncio.to_thread(self._blobs.close)
+        except OSError as error:  # they go with the spool
+            logger.warning("cannot remove the unused blobs of task %s: %s", self.task_id, error)
+
     async def _end(self) -> None:
         ended = judge(self._seen, self._limits.cpu_seconds)
         ended.usage.CopyFrom(self._usage())
-        events = [now(TaskEvent(ended=ended))]
+        events = []
         if ended.state == JOB_STATE_COMPLETED:
-            events.insert(0, now(TaskEvent(final_result=self._seen.final_result)))
+            final = TaskEvent(final_result=self._seen.final_result, blobs=self._frames.final_blobs)
+            events.append(now(final))
+        events.append(now(TaskEvent(ended=ended)))
         while True:
             try:
                 return self.spool.append(events)

@@ -1,7 +1,6 @@
 """The supervisor's side of a zygote: starts it in bubblewrap, makes cells, learns how they end."""
 
 import asyncio
-import contextlib
 import itertools
 import json
 import logging
@@ -10,6 +9,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from aerlock.v1.backends_pb2 import Backend
@@ -17,6 +17,7 @@ from aerlock_executor.bubblewrap import command, find_bubblewrap, root_directori
 from aerlock_executor.cell.frames import MAX_START_BYTES, FrameError, encode_frame, receive_frame
 from aerlock_executor.cell.limits import CellLimits
 from aerlock_executor.cell.zygote_options import ZygoteOptions
+from aerlock_executor.cell_input import write_input
 from aerlock_executor.v1.cell_pb2 import CellFrame, CellStart
 
 __all__ = ["Cell", "CellExit", "CellLimits", "Zygote", "ZygoteError", "ZygoteInfo"]
@@ -36,6 +37,7 @@ class ZygoteInfo:
 
     qiskit_version: str
     qpy_version: int
+    codec_version: int
     backends: tuple[Backend, ...]
 
 
@@ -83,29 +85,17 @@ class Cell:
         """Whether its processes have not all been reaped."""
         return not self._ended.done()
 
-    async def start(self, message: CellStart) -> None:
-        """Hands the cell its one job.
+    async def start(self, message: CellStart, blobs: Sequence[Path] = ()) -> None:
+        """Hands the cell its one job, with the files of the blobs that the message lists.
 
-        A cell that has ended meanwhile is no error here: `wait` tells. Raises
-        FrameError where the message is longer than `MAX_START_BYTES`.
+        Returns when the cell has all of it. A cell that has ended meanwhile is no
+        error here: `wait` tells. Raises FrameError where the message is longer
+        than `MAX_START_BYTES`, and OSError where a file cannot be read.
         """
         frame = encode_frame(message.SerializeToString(), MAX_START_BYTES)
-        pipe = os.fdopen(os.dup(self._input_fd), "wb", 0)
-        self._close_input()
-        os.set_blocking(pipe.fileno(), False)
-        # Mostly the pipe takes all of it at once, and the program starts without a turn of the loop.
-        with contextlib.suppress(ConnectionError, BlockingIOError):
-            frame = frame[os.write(pipe.fileno(), frame) :]
-        if not frame:
-            pipe.close()
-            return
-        loop = asyncio.get_running_loop()
-        transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, pipe)
-        writer = asyncio.StreamWriter(transport, protocol, None, loop)
-        with contextlib.suppress(ConnectionError):
-            writer.write(frame)
-            await writer.drain()
-        transport.close()
+        fd, self._input_fd = self._input_fd, -1
+        if fd >= 0:
+            await write_input(fd, frame, blobs)
 
     def kill(self) -> None:
         """Ends the cell, whatever it is doing; harmless when it has ended."""
@@ -328,7 +318,7 @@ class Zygote:
 
 def _read_info(fields: dict[str, Any]) -> ZygoteInfo:
     backends = tuple(Backend(**backend) for backend in fields["backends"])
-    return ZygoteInfo(fields["qiskit_version"], fields["qpy_version"], backends)
+    return ZygoteInfo(fields["qiskit_version"], fields["qpy_version"], fields["codec_version"], backends)
 
 
 def _encode(**message: int) -> bytes:

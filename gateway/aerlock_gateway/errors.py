@@ -5,6 +5,8 @@ GatewayError
 ├── UnauthenticatedError   UNAUTHENTICATED     no token, or not one of ours
 ├── NotFoundError          NOT_FOUND           it does not exist, or not for this caller
 ├── ExhaustedError         RESOURCE_EXHAUSTED  a limit; try again later
+├── OutOfRangeError        OUT_OF_RANGE        it has no such place
+├── AbortedError           ABORTED             something else was faster; begin again
 └── UnavailableError       UNAVAILABLE         not now; try again
 
 Every error carries a sentence for people and a reason, a stable word in
@@ -79,6 +81,20 @@ class ExhaustedError(GatewayError):
 
     code = code_pb2.RESOURCE_EXHAUSTED
     default_reason = "QUEUE_FULL"
+
+
+class OutOfRangeError(GatewayError):
+    """The place that the caller names does not exist, or is not the one to go on from."""
+
+    code = code_pb2.OUT_OF_RANGE
+    default_reason = "BLOB_OFFSET"
+
+
+class AbortedError(GatewayError):
+    """What the caller wants does not go with what happens besides; it may begin again."""
+
+    code = code_pb2.ABORTED
+    default_reason = "BLOB_BUSY"
 
 
 class UnavailableError(GatewayError):

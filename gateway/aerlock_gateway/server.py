@@ -19,6 +19,8 @@ from aerlock.server_process import StartError, make_directory, own_directory, st
 from aerlock.v1 import (
     backends_pb2,
     backends_pb2_grpc,
+    blobs_pb2,
+    blobs_pb2_grpc,
     jobs_pb2,
     jobs_pb2_grpc,
     programs_pb2,
@@ -27,6 +29,9 @@ from aerlock.v1 import (
     server_pb2_grpc,
 )
 from aerlock_gateway.core.accounts import Accounts
+from aerlock_gateway.core.blob_files import BlobFiles
+from aerlock_gateway.core.blob_uploads import BlobUploads, UploadLimits
+from aerlock_gateway.core.blobs import Blobs
 from aerlock_gateway.core.catalog import Catalog
 from aerlock_gateway.core.checker import Checker
 from aerlock_gateway.core.executor_link import ExecutorLink
@@ -35,7 +40,13 @@ from aerlock_gateway.core.runs import Limits, Runs
 from aerlock_gateway.core.scheduler import Scheduler
 from aerlock_gateway.core.watch import Bell, Watch
 from aerlock_gateway.rpc.interceptors import AuthenticationInterceptor, ErrorInterceptor
-from aerlock_gateway.rpc.services import BackendService, JobService, ProgramService, ServerService
+from aerlock_gateway.rpc.services import (
+    BackendService,
+    BlobService,
+    JobService,
+    ProgramService,
+    ServerService,
+)
 from aerlock_gateway.settings import GatewaySettings
 from aerlock_gateway.store.database import Database
 from aerlock_gateway.store.schema import SchemaTooNewError
@@ -44,6 +55,7 @@ logger = logging.getLogger(__name__)
 
 _HEALTH: Final = "grpc.health.v1.Health"
 _DATABASE: Final = "gateway.db"
+_BLOBS: Final = "blobs"
 _STOP_SECONDS: Final = 5.0
 _OPTIONS: Final = (
     # A port that is taken is an error, not shared.
@@ -58,6 +70,7 @@ _SERVICES: Final = (
     programs_pb2.DESCRIPTOR.services_by_name["ProgramService"].full_name,
     _JOB_SERVICE,
     backends_pb2.DESCRIPTOR.services_by_name["BackendService"].full_name,
+    blobs_pb2.DESCRIPTOR.services_by_name["BlobService"].full_name,
     server_pb2.DESCRIPTOR.services_by_name["ServerService"].full_name,
 )
 
@@ -89,8 +102,19 @@ async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio
     bell, scheduler, checker = Bell(), Scheduler(), Checker()
     joblog = JobLog(database, bell, scheduler)
     servicer = health.HealthServicer()
+    files = BlobFiles(settings.data_dir / _BLOBS)
+    blobs = Blobs(database, files)
+    uploads = BlobUploads(
+        database, files, blobs, UploadLimits(settings.max_blob_bytes, settings.max_upload_bytes)
+    )
     link = ExecutorLink(
-        settings.executor_socket, database, joblog, scheduler, settings.executor_lease, _job_health(servicer)
+        settings.executor_socket,
+        database,
+        joblog,
+        scheduler,
+        files,
+        settings.executor_lease,
+        _job_health(servicer),
     )
     catalog = Catalog(database, checker)
     limits = Limits(settings.max_queued_jobs, settings.max_execution_time)
@@ -99,8 +123,10 @@ async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio
     programs_pb2_grpc.add_ProgramServiceServicer_to_server(ProgramService(catalog), server)
     jobs_pb2_grpc.add_JobServiceServicer_to_server(JobService(database, runs, Watch(database, bell)), server)
     backends_pb2_grpc.add_BackendServiceServicer_to_server(BackendService(link), server)
-    server_pb2_grpc.add_ServerServiceServicer_to_server(ServerService(link), server)
+    blobs_pb2_grpc.add_BlobServiceServicer_to_server(BlobService(blobs, uploads), server)
+    server_pb2_grpc.add_ServerServiceServicer_to_server(ServerService(link, settings.max_blob_bytes), server)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    sweeping = asyncio.create_task(blobs.keep_swept())
     try:
         await catalog.register_shipped()
         addresses = await _listen(server, settings)
@@ -119,7 +145,10 @@ async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio
         bell.stop()
         await server.stop(_STOP_SECONDS)
         await link.stop()
+        sweeping.cancel()
+        await asyncio.gather(sweeping, return_exceptions=True)
         await checker.close()
+        files.close()
 
 
 def _job_health(servicer: health.HealthServicer) -> Callable[[bool], Coroutine[Any, Any, None]]:

@@ -42,7 +42,9 @@ class GatewaySettings(ServerSettings):
 
     table: ClassVar[str] = "gateway"
 
-    data_dir: Path = Field(Path("gateway"), description="directory of the database, for the gateway alone")
+    data_dir: Path = Field(
+        Path("gateway"), description="directory of database and blobs, for the gateway alone"
+    )
     listen: Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_split)] = Field(
         ("127.0.0.1:8765",),
         description="loopback addresses host:port, separated by commas; port 0 takes any free one",
@@ -60,6 +62,10 @@ class GatewaySettings(ServerSettings):
     )
     max_queued_jobs: int = Field(1000, ge=1, description="jobs that may wait at the same time")
     max_execution_time: int = Field(10_800, ge=1, description="wall time limit of any job, in seconds")
+    max_blob_bytes: int = Field(1 << 30, ge=1, description="bytes of the largest value")
+    max_upload_bytes: int = Field(
+        8 << 30, ge=1, description="bytes of large values that an account may write before a job uses them"
+    )
     executor_lease: float = Field(
         60.0, gt=0, description="seconds after which a job fails whose executor cannot be reached"
     )

@@ -18,7 +18,14 @@ from grpc_status.rpc_status import from_call
 
 from aerlock.cli.commands import bootstrap_command, executor_command, gateway_command
 from aerlock.cli.layout import Layout
-from aerlock.v1 import backends_pb2_grpc, jobs_pb2_grpc, programs_pb2, programs_pb2_grpc, server_pb2_grpc
+from aerlock.v1 import (
+    backends_pb2_grpc,
+    blobs_pb2_grpc,
+    jobs_pb2_grpc,
+    programs_pb2,
+    programs_pb2_grpc,
+    server_pb2_grpc,
+)
 
 
 class Server:
@@ -90,6 +97,7 @@ class Gateway(Server):
                 "programs": programs_pb2_grpc.ProgramServiceStub(channel),
                 "jobs": jobs_pb2_grpc.JobServiceStub(channel),
                 "backends": backends_pb2_grpc.BackendServiceStub(channel),
+                "blobs": blobs_pb2_grpc.BlobServiceStub(channel),
                 "server": server_pb2_grpc.ServerServiceStub(channel),
             }
             yield SimpleNamespace(channel=channel, metadata=metadata, **stubs)

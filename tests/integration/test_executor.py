@@ -5,15 +5,15 @@ import signal
 import subprocess
 import sys
 import threading
-import uuid
 
 import grpc
 import psutil
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from integration.executor_driver import Executor, events_of, reason, until
 
 from aerlock.v1 import jobs_pb2
-from aerlock_executor.v1 import executor_pb2, executor_pb2_grpc
+from aerlock_executor.v1 import executor_pb2
 
 PUBLISH_AND_HANG = """
 import time
@@ -23,64 +23,6 @@ def main(backend, user_messenger):
         user_messenger.publish(number)
     time.sleep(600)
 """
-
-
-class Executor:
-    """One executor on one folder, that can be killed and started again."""
-
-    def __init__(self, folder, command):
-        self.folder = folder
-        self._command = command
-        self.process = None
-
-    def start(self, **settings):
-        environment = {
-            **os.environ,
-            **{f"AERLOCK_EXECUTOR_{name.upper()}": str(v) for name, v in settings.items()},
-        }
-        arguments = ("-m", "aerlock_executor", "serve", "--data-dir", str(self.folder))
-        arguments += ("--socket", str(self.folder / "executor.sock"))
-        command = self._command(*arguments, writable=(self.folder,))
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
-        assert self.process.stdout.readline() == b"ready\n"
-        self.channel = grpc.insecure_channel(f"unix:{self.folder}/executor.sock")
-        self.stub = executor_pb2_grpc.ExecutorServiceStub(self.channel)
-
-    def stop(self, number=signal.SIGTERM):
-        if self.process:
-            self.channel.close()
-            self.process.send_signal(number)
-            with self.process:
-                self.process.wait(timeout=30)
-            self.process = None
-
-    def request(self, source, **fields):
-        request = executor_pb2.StartTaskRequest(
-            task_id=uuid.uuid4().hex, backend_name="aer_simulator", **fields
-        )
-        request.source.files["program.py"] = source.encode()
-        return request
-
-    def run(self, source, **fields):
-        return events_of(self.stub.StartTask(self.request(source, **fields)))
-
-
-def events_of(responses):
-    return [event for response in responses for event in response.events]
-
-
-def until(stream, kind, count=1):
-    """The events up to the ``count``-th of a kind."""
-    events = []
-    for response in stream:
-        events.extend(response.events)
-        if sum(event.HasField(kind) for event in events) >= count:
-            return events
-    raise AssertionError(f"the stream ended: {events}")
-
-
-def reason(events):
-    return jobs_pb2.FailureReason.Name(events[-1].ended.failure.reason).removeprefix("FAILURE_REASON_")
 
 
 def alive(processes):

@@ -14,6 +14,7 @@ from aerlock.v1.jobs_pb2 import (
     WatchJobRequest,
     WatchJobResponse,
 )
+from aerlock_gateway.core.blob_files import BlobFiles
 from aerlock_gateway.core.executor_link import ExecutorLink
 from aerlock_gateway.core.joblog import JobLog
 from aerlock_gateway.core.scheduler import Placement, Scheduler
@@ -34,7 +35,7 @@ def refusals():
             if "trying again" in record.getMessage():
                 told.set()
 
-    logger, listener = logging.getLogger("aerlock_gateway.core.executor_link"), Listener()
+    logger, listener = logging.getLogger("aerlock_gateway"), Listener()
     logger.addHandler(listener)
     yield told
     logger.removeHandler(listener)
@@ -44,6 +45,7 @@ def refusals():
 async def opened(folder, socket):
     database = Database(folder / "test.db", busy_seconds=0.05)
     bell, scheduler, connected = Bell(), Scheduler(), asyncio.Event()
+    files = BlobFiles(folder / "blobs")
     joblog = JobLog(database, bell, scheduler)
 
     async def on_connection(yes: bool) -> None:
@@ -51,7 +53,7 @@ async def opened(folder, socket):
             connected.set()
 
     def make_link() -> ExecutorLink:
-        return ExecutorLink(socket, database, joblog, scheduler, 0.1, on_connection)
+        return ExecutorLink(socket, database, joblog, scheduler, files, 0.1, on_connection)
 
     try:
         yield SimpleNamespace(
@@ -63,6 +65,7 @@ async def opened(folder, socket):
             make_link=make_link,
         )
     finally:
+        files.close()
         await database.close()
 
 

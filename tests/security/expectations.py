@@ -35,6 +35,17 @@ NOTHING: list[Any] = []
 SIGSYS = 31
 
 EXPECTATIONS: dict[str, Expectation] = {
+    "blobs_empty": failed("INVALID_RESULT", message="no kind set"),
+    "blobs_flood": failed("OUTPUT_LIMIT"),
+    "blobs_huge_claims": failed("INVALID_RESULT", message="cannot be addressed"),
+    "blobs_interrupted": failed("PROTOCOL_ERROR", message="between the parts"),
+    "blobs_many_values": failed("INVALID_RESULT", message="more than 1,048,576 values"),
+    "blobs_nested": failed("INVALID_RESULT", message="refers to another blob"),
+    "blobs_never_written": failed("INVALID_RESULT", message="has not written"),
+    "blobs_no_value": failed("INVALID_RESULT"),
+    "blobs_tiny": failed("OUTPUT_LIMIT"),
+    "blobs_without_end": failed("OUTPUT_LIMIT"),
+    "blobs_wrong_size": failed("INVALID_RESULT", message="has not written"),
     "disk_fill": Expectation(result=True),
     "disk_inodes": Expectation(result=True),
     "disk_sparse": Expectation(result=True),
@@ -76,7 +87,7 @@ EXPECTATIONS: dict[str, Expectation] = {
     "persistence_marks": Expectation(result=NOTHING, runs=2),
     "poison_cycle": failed("INVALID_RESULT"),
     "poison_deep": failed("INVALID_RESULT"),
-    "poison_huge": failed("INVALID_RESULT"),
+    "poison_huge": failed("OUTPUT_LIMIT"),
     "poison_many": failed("INVALID_RESULT"),
     "poison_object": failed("INVALID_RESULT"),
     "processes_kill_itself": failed("CRASHED", signal=9),

@@ -81,6 +81,57 @@ async def test_defaults_fill_what_is_unset(checker):
     assert answer == {"violations": [], "defaults": {"a": [1, {"b": None}]}}
 
 
+BLOB, ARRAY = {"__type__": "blob"}, {"__type__": "ndarray"}
+LARGE_LIST = {"properties": {"x": {"type": "array", "minItems": 5}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "inputs"),
+    [
+        ({"required": ["x"], "properties": {"x": {"type": "array"}}}, {"x": ARRAY}),
+        ({"properties": {"x": {"type": "object", "required": ["a"]}}}, {"x": BLOB}),
+        ({"properties": {"x": {"type": "object", "additionalProperties": False}}}, {"x": BLOB}),
+        ({"properties": {"x": {"items": {"type": "string"}}}}, {"x": ["a", BLOB]}),
+        ({"properties": {"x": {"contains": {"type": "number"}}}}, {"x": [ARRAY]}),
+        ({"properties": {"x": {"uniqueItems": True}}}, {"x": [BLOB, BLOB]}),
+        ({"properties": {"x": {"enum": [[[1, 2]]]}}}, {"x": [ARRAY]}),
+        ({"properties": {"x": {"anyOf": [{"type": "array"}, {"type": "string"}]}}}, {"x": BLOB}),
+        ({"anyOf": [{"properties": {"x": {"type": "array"}}}, {"required": ["y"]}]}, {"x": BLOB}),
+        ({"oneOf": [{"properties": {"x": {"maxItems": 1}}}, LARGE_LIST]}, {"x": ARRAY}),
+        ({"oneOf": [{"properties": {"x": {"type": "object"}}}, {"required": ["x"]}]}, {"x": ARRAY}),
+        ({"not": {"properties": {"x": {"type": "object"}}}}, {"x": BLOB}),
+        ({"if": {"properties": {"x": {"minItems": 5}}}, "then": {"required": ["y"]}}, {"x": ARRAY}),
+        ({"if": LARGE_LIST, "else": {"properties": {"y": {"type": "string"}}}}, {"x": ARRAY, "y": 1}),
+        (
+            {"anyOf": [LARGE_LIST | {"required": ["y"]}, True], "unevaluatedProperties": {"type": "string"}},
+            {"x": "a", "y": [ARRAY]},
+        ),
+    ],
+)
+async def test_what_depends_on_the_content_of_a_blob_or_large_array_is_no_violation(checker, schema, inputs):
+    answer = await checker.check_inputs(json.dumps(schema), json.dumps(inputs))
+    assert answer["violations"] == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "inputs", "place"),
+    [
+        ({"required": ["x", "y"]}, {"x": BLOB}, "/y"),
+        ({"properties": {"x": True}, "additionalProperties": False}, {"x": BLOB, "y": 1}, "/y"),
+        ({"properties": {"x": LARGE_LIST, "y": {"type": "string"}}}, {"x": BLOB, "y": 1}, "/y"),
+        ({"properties": {"x": {"items": {"type": "string"}}}}, {"x": [BLOB, 1]}, "/x/1"),
+        ({"properties": {"x": {"maxItems": 1}}}, {"x": [BLOB, BLOB]}, "/x"),
+        ({"properties": {"x": {"type": "string"}}}, {"x": [BLOB]}, "/x"),
+        ({"properties": {"y": {"anyOf": [{"type": "string"}]}}}, {"x": BLOB, "y": 1}, "/y"),
+        # Shown like one, and something else.
+        ({"properties": {"x": {"type": "string"}}}, {"x": {"__type__": "bytes"}}, "/x"),
+    ],
+)
+async def test_what_is_certain_beside_a_blob_is_a_violation(checker, schema, inputs, place):
+    answer = await checker.check_inputs(json.dumps(schema), json.dumps(inputs))
+    assert [pointer for pointer, _ in answer["violations"]] == [place]
+
+
 async def test_source_that_is_costly_to_parse_is_given_up_and_harms_no_later_check(checker):
     with pytest.raises(TooCostlyError):
         await checker.check_program({"program.py": "[" + "0," * 5_000_000 + "]"}, {})

@@ -9,6 +9,7 @@ from qiskit_aer import AerError
 from aerlock.codec.bounds import ValueBoundsError
 from aerlock.v1 import jobs_pb2
 from aerlock.v1.jobs_pb2 import JobFailure
+from aerlock_executor.cell.inputs import InvalidInputError
 from aerlock_executor.cell.messenger import InvalidResultError, TwoFinalResultsError
 from aerlock_executor.cell.program_files import ProgramLoadError
 
@@ -16,7 +17,7 @@ MAX_MESSAGE_BYTES: Final = 4 << 10
 MAX_TRACEBACK_BYTES: Final = 32 << 10
 
 _CUT = "\n[…]\n"
-_OWN_ERRORS = (ProgramLoadError, InvalidResultError, TwoFinalResultsError)
+_OWN_ERRORS = (ProgramLoadError, InvalidInputError, InvalidResultError, TwoFinalResultsError)
 _REASONS: Final[tuple[tuple[type[BaseException], jobs_pb2.FailureReason.ValueType], ...]] = (
     (MemoryError, jobs_pb2.FAILURE_REASON_MEMORY_LIMIT),
     (SystemExit, jobs_pb2.FAILURE_REASON_NO_RESULT),

@@ -22,16 +22,24 @@ class FrameError(ValueError):
 
 def encode_frame(payload: bytes, limit: int = MAX_FRAME_BYTES) -> bytes:
     """The payload with its length in front; raises FrameError where it is longer than ``limit``."""
-    if len(payload) > limit:
-        raise FrameError(f"a frame of {len(payload)} bytes is longer than {limit}")
+    _check_limit(len(payload), limit)
     return _PREFIX.pack(len(payload)) + payload
 
 
-def write_frame(fd: int, payload: bytes) -> None:
-    """Writes one frame and waits while the pipe is full; raises FrameError or OSError."""
-    rest = memoryview(encode_frame(payload))
+def write_frame(fd: int, *parts: bytes | memoryview) -> None:
+    """Writes the parts as one frame, without joining them, and waits while the pipe is full.
+
+    Raises FrameError or OSError.
+    """
+    length = sum(map(len, parts))
+    _check_limit(length, MAX_FRAME_BYTES)
+    rest = [memoryview(part) for part in (_PREFIX.pack(length), *parts)]
     while rest:
-        rest = rest[os.write(fd, rest) :]
+        written = os.writev(fd, rest)
+        while rest and written >= len(rest[0]):
+            written -= len(rest.pop(0))
+        if written:
+            rest[0] = rest[0][written:]
 
 
 def read_frame(fd: int, limit: int = MAX_START_BYTES) -> bytes | None:
@@ -55,7 +63,12 @@ async def receive_frame(reader: "StreamReader", limit: int = MAX_FRAME_BYTES) ->
     return _whole(await _receive_exactly(reader, length), length)
 
 
-def _length(prefix: bytes | bytearray, limit: int) -> int:
+def _check_limit(length: int, limit: int) -> None:
+    if length > limit:
+        raise FrameError(f"a frame of {length} bytes is longer than {limit}")
+
+
+def _length(prefix: bytes | memoryview, limit: int) -> int:
     if len(prefix) < _PREFIX.size:
         raise FrameError("the pipe ended within the length of a frame")
     (length,) = _PREFIX.unpack(prefix)
@@ -109,12 +122,13 @@ class FrameDecoder:
         buffer = self._buffer
         buffer += data
         payloads, position = [], 0
-        while len(buffer) - position >= _PREFIX.size:
-            start = position + _PREFIX.size
-            length = _length(buffer[position:start], self._limit)
-            if len(buffer) - start < length:
-                break
-            payloads.append(bytes(buffer[start : start + length]))
-            position = start + length
+        with memoryview(buffer) as view:
+            while len(view) - position >= _PREFIX.size:
+                start = position + _PREFIX.size
+                length = _length(view[position:start], self._limit)
+                if len(view) - start < length:
+                    break
+                payloads.append(bytes(view[start : start + length]))
+                position = start + length
         del buffer[:position]
         return payloads

@@ -3,9 +3,10 @@
 import threading
 from typing import Any
 
+from aerlock.codec import EncodeOptions
 from aerlock.program import UserMessenger, encode_message
 from aerlock.v1.values_pb2 import Value
-from aerlock_executor.cell.frames import write_frame
+from aerlock_executor.cell.result_pipe import ResultPipe
 from aerlock_executor.v1.cell_pb2 import CellFrame
 
 
@@ -24,14 +25,14 @@ class InvalidResultError(Exception):
 
 
 class JobMessenger(UserMessenger):
-    """Writes each interim result as one frame; any thread may publish."""
+    """Writes each interim result as one frame, behind its large values as blobs; any thread may publish."""
 
     def __init__(self, fd: int) -> None:
         super().__init__()
-        self._fd = fd
+        self._pipe = ResultPipe(fd)
+        self._options = EncodeOptions(blobs=self._pipe)
         self._lock = threading.Lock()
         self._final: bytes | None = None
-        self._closed = False
 
     def publish(self, message: Any, encoder: Any = None, final: bool = False) -> None:  # noqa: ANN401
         """Publishes an interim result, or with ``final`` keeps it as the job's result.
@@ -42,18 +43,15 @@ class JobMessenger(UserMessenger):
         if final:
             self.keep_final(message, encoder)
             return
-        frame = CellFrame(interim_result=encode_message(message, encoder)).SerializeToString()
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("main has returned; nothing can be published any more")
-            write_frame(self._fd, frame)
+        self._pipe.write(CellFrame(interim_result=encode_message(message, encoder, self._options)))
 
     def keep_final(self, message: Any, encoder: Any = None) -> None:  # noqa: ANN401
         """Keeps the final result; raises TwoFinalResultsError or InvalidResultError."""
         try:
-            value = encode_message(message, encoder)
+            value = encode_message(message, encoder, self._options)
         except (TypeError, ValueError) as error:
             raise InvalidResultError(f"The final result cannot be sent: {error}") from error
+        # Large values in it are blobs already, and equal ones have equal digests.
         encoded = value.SerializeToString(deterministic=True)
         with self._lock:
             if self._final not in (None, encoded):
@@ -69,6 +67,4 @@ class JobMessenger(UserMessenger):
 
     def close(self, last: CellFrame) -> None:
         """Writes the job's last frame and refuses any other."""
-        with self._lock:
-            self._closed = True
-            write_frame(self._fd, last.SerializeToString())
+        self._pipe.close(last)

@@ -9,9 +9,9 @@ from typing import NoReturn, TextIO
 import numpy as np
 from qiskit.quantum_info.operators.random import DEFAULT_RNG
 
-from aerlock import codec
 from aerlock.program.backends import get_backend
 from aerlock_executor.cell import failures, frames, limits, program_files
+from aerlock_executor.cell.inputs import InputBlobs, read_inputs
 from aerlock_executor.cell.limits import CellLimits
 from aerlock_executor.cell.messenger import JobMessenger
 from aerlock_executor.cell.sample import run_sample
@@ -35,11 +35,10 @@ def run(input_fd: int, output_fd: int, cell_limits: CellLimits, warm: bool) -> N
         _part_from_zygote()
         frames.write_frame(output_fd, CellFrame(ready=CellReady()).SerializeToString())
         message = frames.read_frame(input_fd)
-        os.close(input_fd)
         if message is not None:
             start = CellStart.FromString(message)
             _apply(start, cell_limits)
-            status = _run_job(start, JobMessenger(output_fd))
+            status = _run_job(start, input_fd, JobMessenger(output_fd))
     except BaseException:
         with contextlib.suppress(BaseException):
             sys.excepthook(*sys.exc_info())
@@ -80,12 +79,13 @@ def _open_output(fd: int) -> TextIO:
     return open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
-def _run_job(start: CellStart, messenger: JobMessenger) -> int:
+def _run_job(start: CellStart, input_fd: int, messenger: JobMessenger) -> int:
     """Calls main and writes the last frame; returns the exit status."""
     files = dict(start.source.files)
     try:
         main = program_files.load_main(files)
-        inputs = codec.from_map(start.inputs)
+        with InputBlobs(input_fd, start.blobs) as blobs:
+            inputs = read_inputs(start.inputs, blobs)
         returned = main(get_backend(start.backend_name), messenger, **inputs)
         messenger.finish(returned)
         status = _RETURNED

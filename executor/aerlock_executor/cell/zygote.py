@@ -29,6 +29,7 @@ from qiskit import __version__ as qiskit_version
 from qiskit.qpy import QPY_VERSION
 from stevedore import ExtensionManager
 
+from aerlock.codec.versions import CODEC_VERSION
 from aerlock.program.backends import BACKENDS, get_backend, list_backends
 from aerlock_executor.cell import filters, isolate, linux, runner, sample
 from aerlock_executor.cell.zygote_options import ZygoteOptions
@@ -137,7 +138,8 @@ class _Zygote:
     def send_ready(self) -> None:
         """Tells the supervisor that cells can be made, and with what in them."""
         backends = [dataclasses.asdict(backend) for backend in list_backends()]
-        self._send(ready={"qiskit_version": qiskit_version, "qpy_version": QPY_VERSION, "backends": backends})
+        versions = {"qiskit_version": qiskit_version, "qpy_version": QPY_VERSION}
+        self._send(ready={**versions, "codec_version": CODEC_VERSION, "backends": backends})
 
     def _send(self, **message: object) -> None:
         self._control.send(json.dumps(message).encode())

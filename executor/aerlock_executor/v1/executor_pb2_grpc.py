@@ -164,7 +164,7 @@ class ExecutorServiceServicer:
 
     def FindMissingBlobs(self, request, context):
         """Tells which of some blobs the executor does not have. One that it has is
-        kept for ten minutes at least.
+        kept for ten minutes, or until a task that uses it has ended.
 
         Errors:
         - INVALID_ARGUMENT: a BlobRef is not of its form.
@@ -174,8 +174,8 @@ class ExecutorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WriteBlob(self, request_iterator, context):
-        """Writes one blob whole, for tasks to come. It is kept for ten minutes at
-        least, and for as long as a task needs it.
+        """Writes one blob whole, for tasks to come. It is kept for ten minutes, or
+        for as long as a task that uses it is known.
 
         Errors:
         - INVALID_ARGUMENT: the BlobRef is not of its form, or the data has another

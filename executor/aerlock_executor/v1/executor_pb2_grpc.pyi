@@ -79,14 +79,14 @@ class ExecutorServiceStub:
     """Lists the tasks whose spool is not deleted yet."""
     FindMissingBlobs: _grpc.UnaryUnaryMultiCallable[_executor_pb2.FindMissingBlobsRequest, _executor_pb2.FindMissingBlobsResponse]
     """Tells which of some blobs the executor does not have. One that it has is
-    kept for ten minutes at least.
+    kept for ten minutes, or until a task that uses it has ended.
 
     Errors:
     - INVALID_ARGUMENT: a BlobRef is not of its form.
     """
     WriteBlob: _grpc.StreamUnaryMultiCallable[_executor_pb2.WriteBlobRequest, _executor_pb2.WriteBlobResponse]
-    """Writes one blob whole, for tasks to come. It is kept for ten minutes at
-    least, and for as long as a task needs it.
+    """Writes one blob whole, for tasks to come. It is kept for ten minutes, or
+    for as long as a task that uses it is known.
 
     Errors:
     - INVALID_ARGUMENT: the BlobRef is not of its form, or the data has another
@@ -153,14 +153,14 @@ class ExecutorServiceAsyncStub(ExecutorServiceStub):
     """Lists the tasks whose spool is not deleted yet."""
     FindMissingBlobs: _aio.UnaryUnaryMultiCallable[_executor_pb2.FindMissingBlobsRequest, _executor_pb2.FindMissingBlobsResponse]  # type: ignore[assignment]
     """Tells which of some blobs the executor does not have. One that it has is
-    kept for ten minutes at least.
+    kept for ten minutes, or until a task that uses it has ended.
 
     Errors:
     - INVALID_ARGUMENT: a BlobRef is not of its form.
     """
     WriteBlob: _aio.StreamUnaryMultiCallable[_executor_pb2.WriteBlobRequest, _executor_pb2.WriteBlobResponse]  # type: ignore[assignment]
-    """Writes one blob whole, for tasks to come. It is kept for ten minutes at
-    least, and for as long as a task needs it.
+    """Writes one blob whole, for tasks to come. It is kept for ten minutes, or
+    for as long as a task that uses it is known.
 
     Errors:
     - INVALID_ARGUMENT: the BlobRef is not of its form, or the data has another
@@ -266,7 +266,7 @@ class ExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_executor_pb2.FindMissingBlobsResponse, _abc.Awaitable[_executor_pb2.FindMissingBlobsResponse]]:
         """Tells which of some blobs the executor does not have. One that it has is
-        kept for ten minutes at least.
+        kept for ten minutes, or until a task that uses it has ended.
 
         Errors:
         - INVALID_ARGUMENT: a BlobRef is not of its form.
@@ -278,8 +278,8 @@ class ExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_executor_pb2.WriteBlobRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_executor_pb2.WriteBlobResponse, _abc.Awaitable[_executor_pb2.WriteBlobResponse]]:
-        """Writes one blob whole, for tasks to come. It is kept for ten minutes at
-        least, and for as long as a task needs it.
+        """Writes one blob whole, for tasks to come. It is kept for ten minutes, or
+        for as long as a task that uses it is known.
 
         Errors:
         - INVALID_ARGUMENT: the BlobRef is not of its form, or the data has another

@@ -7,7 +7,7 @@ taken up again after the last offset that is committed.
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -22,24 +22,24 @@ from aerlock.v1.jobs_pb2 import (
     JOB_STATE_CANCELLING,
     JOB_STATE_FAILED,
     JobFailure,
-    JobOptions,
     StateChange,
 )
-from aerlock.v1.programs_pb2 import ProgramSource
-from aerlock.v1.values_pb2 import MapValue
 from aerlock_executor.v1 import executor_pb2, executor_pb2_grpc
+from aerlock_gateway.core.blob_files import BlobFiles
+from aerlock_gateway.core.blob_transfer import BlobLostError, BlobTransfer, NoRoomError
+from aerlock_gateway.core.encoding import Batch
 from aerlock_gateway.core.joblog import JobLog, SpoolGapError
+from aerlock_gateway.core.retry import LONGEST_WAIT, SHORTEST_WAIT, Lease, insist
 from aerlock_gateway.core.scheduler import NOWHERE, Placement, Scheduler
 from aerlock_gateway.core.states import HELD_BY_EXECUTOR, TERMINAL, IllegalTransitionError
+from aerlock_gateway.core.task_calls import start_request, stream_of
 from aerlock_gateway.errors import NotFoundError, UnavailableError
-from aerlock_gateway.store import jobs, programs
+from aerlock_gateway.store import jobs
 from aerlock_gateway.store.database import Database
 
 logger = logging.getLogger(__name__)
 
 _CALL_SECONDS: Final = 10.0
-_SHORTEST_WAIT: Final = 0.05
-_LONGEST_WAIT: Final = 1.0
 _RECONNECT: Final = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
@@ -56,7 +56,6 @@ _RECONNECT: Final = (
 )
 
 T = TypeVar("T")
-Batch = executor_pb2.StartTaskResponse | executor_pb2.AttachTaskResponse
 
 
 class ExecutorLink:
@@ -68,6 +67,7 @@ class ExecutorLink:
         database: Database,
         joblog: JobLog,
         scheduler: Scheduler,
+        files: BlobFiles,
         lease_seconds: float,
         on_connection: Callable[[bool], Coroutine[Any, Any, None]],
     ) -> None:
@@ -80,6 +80,9 @@ class ExecutorLink:
         self._on_connection = on_connection
         self._channel = grpc.aio.insecure_channel(f"unix:{socket}", options=_RECONNECT)
         self._stub = executor_pb2_grpc.ExecutorServiceStub(self._channel)
+        self._start_task = stream_of(self._channel, "StartTask", executor_pb2.StartTaskRequest)
+        self._attach_task = stream_of(self._channel, "AttachTask", executor_pb2.AttachTaskRequest)
+        self._transfer = BlobTransfer(self._stub, database, files)
         self._following: dict[str, asyncio.Task[None]] = {}
         self._others: set[asyncio.Task[None]] = set()
         scheduler.start = self._follow
@@ -131,12 +134,12 @@ class ExecutorLink:
                 )
                 await self._discard_unwanted()
             except grpc.aio.AioRpcError:
-                await asyncio.sleep(_SHORTEST_WAIT)
+                await asyncio.sleep(SHORTEST_WAIT)
                 continue
             logger.info("connected to the executor: %d slots, isolation %s", info.slots, info.isolation_tier)
             self.info = info
             self._scheduler.placement = Placement(info.slots, info.isolation_tier)
-            await _insist(self._joblog.start_queued)
+            await insist(self._joblog.start_queued)
             await self._on_connection(True)
             await self._until_disconnected()
             self._scheduler.placement = NOWHERE
@@ -159,49 +162,68 @@ class ExecutorLink:
         except (SpoolGapError, IllegalTransitionError) as error:
             logger.error("job %s: %s", head.job_id, error)
             await self._lose(head, "The executor's account of the job was not consistent.")
+        except BlobLostError as error:
+            logger.error("job %s: %s", head.job_id, error)
+            await self._lose(head, str(error))
+            self._spawn(self._discard(head.job_id, head.last_offset))
         except Exception:
             logger.exception("job %s cannot be followed", head.job_id)
             await self._lose(head, "The gateway failed to record the job.")
             self._spawn(self._discard(head.job_id, head.last_offset))
 
     async def _take_events(self, head: jobs.Head) -> None:
-        lease = _Lease(self._lease_seconds)
+        lease = Lease(self._lease_seconds)
         if head.state == JOB_STATE_CANCELLING:
             self.cancel(head.job_id)
         while head.state not in TERMINAL:
+            problem = "could not be reached"
             try:
                 async for batch in self._open_stream(head):
-                    head = await self._joblog.append(head.id, batch.events)
+                    head = await self._take(head, batch, lease)
                     lease.renew()
             except grpc.aio.AioRpcError as error:
                 if head.state in TERMINAL or await self._give_up(head, error):
                     return
                 if error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:
                     lease.renew()  # it is there, and has fewer slots than it had
-            except sqlite3.OperationalError as error:
+                elif error.code() == grpc.StatusCode.FAILED_PRECONDITION:
+                    problem = "could not keep the large values of the job's inputs"
+            except NoRoomError:
+                problem = "had no room for the large values of the job's inputs"
+            except (sqlite3.OperationalError, OSError, UnavailableError) as error:
                 # The disk may be full. The events stay in the spool meanwhile.
                 logger.error("job %s cannot be recorded, trying again: %s", head.job_id, error)
-                await asyncio.sleep(_LONGEST_WAIT)
+                await asyncio.sleep(LONGEST_WAIT)
                 continue
             if head.state in TERMINAL:
                 # Only the end lets the executor forget something: earlier offsets need no words.
                 await self._acknowledge(head.job_id, head.last_offset)
                 return
             if lease.is_over():
-                await self._lose(head, f"The executor could not be reached for {self._lease_seconds:g} s.")
+                await self._lose(head, f"The executor {problem} for {self._lease_seconds:g} s.")
                 return
             await lease.pause()
             head = await self._read(partial(jobs.find_head, job=head.id))
 
+    async def _take(self, head: jobs.Head, batch: Batch, lease: Lease) -> jobs.Head:
+        """Takes a batch into the log; the large values of its results come first."""
+        if not batch.blobs:
+            return await self._joblog.append(head.id, batch.events)
+        await self._transfer.fetch(head.job_id, batch.blobs, lease.renew)
+        also = partial(self._transfer.record_results, refs=batch.blobs)
+        return await self._joblog.append(head.id, batch.events, also)
+
     async def _open_stream(self, head: jobs.Head) -> AsyncIterator[Batch]:
         """Starts the task where nothing of it is committed: that attaches where it is known already."""
         if head.last_offset == 0 and head.state != JOB_STATE_CANCELLING:
-            request = await self._read(partial(_start_request, job_id=head.job_id))
-            async for started in self._stub.StartTask(request):
+            request, refs = await self._read(partial(start_request, job_id=head.job_id))
+            if refs:
+                await self._transfer.send(refs)
+            async for started in self._start_task(request):
                 yield started
         else:
             attach = executor_pb2.AttachTaskRequest(task_id=head.job_id, after_offset=head.last_offset)
-            async for attached in self._stub.AttachTask(attach):
+            async for attached in self._attach_task(attach):
                 yield attached
 
     async def _acknowledge(self, job_id: str, offset: int) -> None:
@@ -229,21 +251,21 @@ class ExecutorLink:
         await self._end(head, StateChange(state=JOB_STATE_FAILED, failure=failure))
 
     async def _end(self, head: jobs.Head, change: StateChange) -> None:
-        await _insist(lambda: self._joblog.end(head.id, change))
+        await insist(lambda: self._joblog.end(head.id, change))
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await _insist(lambda: self._database.read(work))
+        return await insist(lambda: self._database.read(work))
 
     async def _deliver_cancel(self, job_id: str) -> None:
         request = executor_pb2.CancelTaskRequest(task_id=job_id)
-        wait = _SHORTEST_WAIT
+        wait = SHORTEST_WAIT
         while job_id in self._following:
             try:
                 await self._stub.CancelTask(request, timeout=_CALL_SECONDS)
             except grpc.aio.AioRpcError:
                 # Not known there yet, or not reachable.
                 await asyncio.sleep(wait)
-                wait = min(2 * wait, _LONGEST_WAIT)
+                wait = min(2 * wait, LONGEST_WAIT)
             else:
                 return
 
@@ -262,7 +284,7 @@ class ExecutorLink:
                 executor_pb2.CancelTaskRequest(task_id=task_id), timeout=_CALL_SECONDS
             )
             attach = executor_pb2.AttachTaskRequest(task_id=task_id, after_offset=after)
-            async for batch in self._stub.AttachTask(attach):
+            async for batch in self._attach_task(attach):
                 count += len(batch.events)
                 await self._acknowledge(task_id, batch.events[-1].offset)
             # Also where nothing was left to read, so that the spool goes.
@@ -279,53 +301,3 @@ class ExecutorLink:
         self._others.discard(task)
         if not task.cancelled() and (error := task.exception()):
             logger.error("a background task of the executor link failed", exc_info=error)
-
-
-class _Lease:
-    """How long a job waits for an executor that cannot be reached, and the pauses between tries."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._clock = asyncio.get_running_loop().time
-        self.renew()
-
-    def renew(self) -> None:
-        """Says that the executor has answered."""
-        self._end: float | None = None
-        self._wait = _SHORTEST_WAIT
-
-    def is_over(self) -> bool:
-        """Returns whether the executor has been silent for too long since the first call after `renew`."""
-        if self._end is None:
-            self._end = self._clock() + self._seconds
-        return self._clock() >= self._end
-
-    async def pause(self) -> None:
-        """Waits a little, each time longer."""
-        await asyncio.sleep(self._wait)
-        self._wait = min(2 * self._wait, _LONGEST_WAIT)
-
-
-async def _insist(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Repeats what the database refuses: once the disk has room or the lock is gone, it will do."""
-    while True:
-        try:
-            return await attempt()
-        except sqlite3.OperationalError as error:
-            logger.error("the database does not work, trying again: %s", error)
-            await asyncio.sleep(_LONGEST_WAIT)
-
-
-def _start_request(connection: sqlite3.Connection, job_id: str) -> executor_pb2.StartTaskRequest:
-    row = jobs.find(connection, job_id)
-    assert row is not None  # noqa: S101
-    options = JobOptions.FromString(row.options)
-    return executor_pb2.StartTaskRequest(
-        task_id=job_id,
-        source=ProgramSource.FromString(programs.source(connection, row.program_id, row.program_revision)),
-        inputs=MapValue.FromString(jobs.inputs(connection, row.id)),
-        backend_name=row.backend_name,
-        environment=options.image,
-        log_level=options.log_level,
-        limits=executor_pb2.TaskLimits(wall_time=options.max_execution_time),
-    )

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from aerlock.codec.bounds import ValueBoundsError, check_map
 from aerlock.jsonview import map_to_python
-from aerlock.v1.values_pb2 import MapValue
+from aerlock.v1.values_pb2 import BlobRef, MapValue
 from aerlock_gateway.core.bounds import MOST_VIOLATIONS
 from aerlock_gateway.core.checker import Checker, TooCostlyError
 from aerlock_gateway.core.values import inputs_from_json
@@ -19,9 +19,10 @@ _LONGEST_NAME: Final = 64
 
 async def resolve_inputs(
     checker: Checker, inputs: MapValue, signature: Mapping[str, Any], schema: str
-) -> MapValue:
-    """Returns the inputs as the program gets them: without nulls and with the schema's defaults.
+) -> tuple[MapValue, list[BlobRef]]:
+    """Returns the inputs as the program gets them, and the blobs that they refer to.
 
+    Inputs that are null are left out, and the schema's defaults are filled in.
     Raises `InvalidArgumentError` that names the inputs that are wrong, missing or unknown.
     """
     _check_bounds(inputs, "")
@@ -35,13 +36,12 @@ async def resolve_inputs(
         first = {violation.field: violation for violation in reversed(violations)}
         violations = [violation for violation in violations if violation is first[violation.field]]
         raise InvalidArgumentError.of(violations[:MOST_VIOLATIONS])
-    _check_bounds(resolved, "with the program's defaults ")
-    return resolved
+    return resolved, _check_bounds(resolved, "with the program's defaults ")
 
 
-def _check_bounds(inputs: MapValue, which: str) -> None:
+def _check_bounds(inputs: MapValue, which: str) -> list[BlobRef]:
     try:
-        check_map(inputs, inputs.ByteSize())
+        return check_map(inputs, inputs.ByteSize())
     except ValueBoundsError as error:
         raise InvalidArgumentError.of([Violation("inputs", f"{which}{error}")]) from None
 
@@ -53,14 +53,14 @@ def _unknown(inputs: MapValue, signature: Mapping[str, Any]) -> list[Violation]:
     cure = f"the inputs are {', '.join(known[:_MOST_NAMES])}" if known else "the program takes none"
     unknown = (entry.key for entry in inputs.entries if entry.key not in known)
     return [
-        Violation(_field(key), f"is not an input of this program; {cure}")
+        Violation(input_field(key), f"is not an input of this program; {cure}")
         for key in islice(unknown, MOST_VIOLATIONS)
     ]
 
 
 def _missing(inputs: MapValue, signature: Mapping[str, Any]) -> list[Violation]:
     have = {entry.key for entry in inputs.entries}
-    return [Violation(_field(name), "is required") for name in signature["required"] if name not in have]
+    return [Violation(input_field(name), "is required") for name in signature["required"] if name not in have]
 
 
 async def _apply_schema(checker: Checker, schema: str, inputs: MapValue) -> list[Violation]:
@@ -81,8 +81,9 @@ def _explain(pointer: str, sentence: str) -> Violation:
     if not name:
         return Violation("inputs", sentence)
     plain = name.replace("~1", "/").replace("~0", "~")
-    return Violation(_field(plain), f"at /{rest}: {sentence}" if rest else sentence)
+    return Violation(input_field(plain), f"at /{rest}: {sentence}" if rest else sentence)
 
 
-def _field(name: str) -> str:
+def input_field(name: str) -> str:
+    """Returns how violations call an input."""
     return f"inputs.{name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + '…'}"

@@ -1,7 +1,7 @@
 """Appending to job logs: every event of every job is written here, with the job's row, in one transaction."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from aerlock.v1.jobs_pb2 import (
@@ -55,10 +55,16 @@ class JobLog:
         _change_state(connection, head, StateChange(state=JOB_STATE_QUEUED), now)
         return self._start_next(connection, Appended([head]))
 
-    async def append(self, job: int, batch: Sequence[TaskEvent]) -> jobs.Head:
+    async def append(
+        self,
+        job: int,
+        batch: Sequence[TaskEvent],
+        also: Callable[[sqlite3.Connection, jobs.Head], None] | None = None,
+    ) -> jobs.Head:
         """Appends what a task's stream brought and is not in the log yet; it uses the events up.
 
-        Events after the terminal one are dropped. Raises `SpoolGapError` where
+        Events after the terminal one are dropped. ``also`` is done in the same
+        transaction, ahead of them. Raises `SpoolGapError` where
         offsets are missing, and then appends nothing.
         """
 
@@ -66,6 +72,8 @@ class JobLog:
             head = jobs.find_head(connection, job)
             if head.state in TERMINAL:
                 return Appended([head])
+            if also is not None:
+                also(connection, head)
             ended = _append_outputs(connection, head, batch)
             if ended is None:
                 return Appended([head])

@@ -4,6 +4,7 @@ import json
 import secrets
 import sqlite3
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +12,9 @@ from google.protobuf.duration_pb2 import Duration
 
 from aerlock.v1.jobs_pb2 import JOB_STATE_CANCELLING, JOB_STATE_QUEUED, Job, JobOptions, RunProgramRequest
 from aerlock.v1.programs_pb2 import Program
+from aerlock.v1.values_pb2 import BlobRef, MapValue
 from aerlock_gateway.core import catalog, clock
+from aerlock_gateway.core.blobs import refer
 from aerlock_gateway.core.bounds import EXECUTION_TIME, is_execution_time
 from aerlock_gateway.core.checker import Checker
 from aerlock_gateway.core.executor_link import ExecutorLink
@@ -70,12 +73,10 @@ class Runs:
             return to_message(row)
         program = catalog.to_message(row)
         self._check_backend(request.backend_name, program)
-        inputs = await resolve_inputs(
+        inputs, refs = await resolve_inputs(
             self._checker, request.inputs, json.loads(row.signature), program.parameters_schema
         )
-        return await self._create(
-            key, self._new_job(account, request, row, program, inputs.SerializeToString())
-        )
+        return await self._create(key, self._new_job(account, request, row, program, inputs), inputs, refs)
 
     async def cancel(self, account: str, job_id: str) -> Job:
         """Asks for a job to be cancelled and returns what it is now; raises `NotFoundError`."""
@@ -92,7 +93,9 @@ class Runs:
 
         return to_message((await self._database.write(work, then))[1])
 
-    async def _create(self, key: RequestKey, job: jobs.NewJob) -> Job:
+    async def _create(
+        self, key: RequestKey, job: jobs.NewJob, inputs: MapValue, refs: Sequence[BlobRef]
+    ) -> Job:
         def work(connection: sqlite3.Connection) -> tuple[Appended, jobs.JobRow]:
             # Once more: the first request may have been carried out while this one was checked.
             if job_id := key.find(connection):
@@ -103,6 +106,8 @@ class Runs:
                     retry_seconds=_RETRY_SECONDS,
                 )
             appended = self._joblog.insert(connection, job)
+            if refs:
+                refer(connection, job.owner, appended.heads[0].id, inputs, refs)
             key.remember(connection, job.job_id)
             return appended, find_visible(connection, job.owner, job.job_id)
 
@@ -122,7 +127,7 @@ class Runs:
         request: RunProgramRequest,
         row: programs.ProgramRow,
         program: Program,
-        inputs: bytes,
+        inputs: MapValue,
     ) -> jobs.NewJob:
         limits = [
             program.max_execution_time.ToNanoseconds(),
@@ -145,7 +150,7 @@ class Runs:
             backend_name=request.backend_name,
             options=options.SerializeToString(),
             tags=json.dumps(list(request.tags)),
-            inputs=inputs,
+            inputs=inputs.SerializeToString(),
         )
 
 

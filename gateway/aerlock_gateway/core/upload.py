@@ -105,7 +105,8 @@ def _check_fields(program: Program) -> list[Violation]:
         "must be above zero",
     )
     try:
-        check_map(requirements.other, requirements.other.ByteSize())
+        refs = check_map(requirements.other, requirements.other.ByteSize())
+        require(not refs, "backend_requirements.other", "must not refer to blobs")
     except ValueBoundsError as error:
         require(False, "backend_requirements.other", str(error))
     return violations

@@ -10,6 +10,8 @@ from aerlock.codec.bounds import MAX_INLINE_BYTES
 from aerlock.v1 import (
     backends_pb2,
     backends_pb2_grpc,
+    blobs_pb2,
+    blobs_pb2_grpc,
     jobs_pb2,
     jobs_pb2_grpc,
     programs_pb2,
@@ -17,6 +19,8 @@ from aerlock.v1 import (
     server_pb2,
     server_pb2_grpc,
 )
+from aerlock_gateway.core.blob_uploads import BlobUploads
+from aerlock_gateway.core.blobs import Blobs
 from aerlock_gateway.core.catalog import Catalog
 from aerlock_gateway.core.executor_link import ExecutorLink
 from aerlock_gateway.core.jobs import get_job, list_jobs
@@ -107,20 +111,51 @@ class BackendService(backends_pb2_grpc.BackendServiceServicer):
         return backends_pb2.ListBackendsResponse(backends=self._link.backends())
 
 
+class BlobService(blobs_pb2_grpc.BlobServiceServicer):
+    """See protos/aerlock/v1/blobs.proto."""
+
+    def __init__(self, blobs: Blobs, uploads: BlobUploads) -> None:
+        self._blobs = blobs
+        self._uploads = uploads
+
+    async def FindMissingBlobs(
+        self, request: blobs_pb2.FindMissingBlobsRequest, context: Context
+    ) -> blobs_pb2.FindMissingBlobsResponse:
+        missing = await self._blobs.find_missing(caller.get().name, request.blobs)
+        return blobs_pb2.FindMissingBlobsResponse(missing=missing)
+
+    async def WriteBlob(
+        self, request_iterator: AsyncIterator[blobs_pb2.WriteBlobRequest], context: Context
+    ) -> blobs_pb2.WriteBlobResponse:
+        written = await self._uploads.write(caller.get().name, request_iterator)
+        return blobs_pb2.WriteBlobResponse(written_bytes=written)
+
+    async def ReadBlob(
+        self, request: blobs_pb2.ReadBlobRequest, context: Context
+    ) -> AsyncIterator[blobs_pb2.ReadBlobResponse]:
+        async for data in self._blobs.read(caller.get().name, request):
+            yield blobs_pb2.ReadBlobResponse(data=data)
+
+
 class ServerService(server_pb2_grpc.ServerServiceServicer):
     """See protos/aerlock/v1/server.proto."""
 
-    def __init__(self, link: ExecutorLink) -> None:
+    def __init__(self, link: ExecutorLink, max_blob_bytes: int) -> None:
         self._link = link
+        self._max_blob_bytes = max_blob_bytes
 
     async def GetServerInfo(
         self, request: server_pb2.GetServerInfoRequest, context: Context
     ) -> server_pb2.GetServerInfoResponse:
         response = server_pb2.GetServerInfoResponse(
-            version=__version__, account=caller.get().name, max_inline_value_bytes=MAX_INLINE_BYTES
+            version=__version__,
+            account=caller.get().name,
+            max_inline_value_bytes=MAX_INLINE_BYTES,
+            max_blob_bytes=self._max_blob_bytes,
         )
         if info := self._link.info:
             response.isolation_tier = info.isolation_tier
             response.qpy_version = info.qpy_version
             response.qiskit_version = info.qiskit_version
+            response.codec_version = info.codec_version
         return response

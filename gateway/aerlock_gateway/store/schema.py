@@ -4,7 +4,7 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """How many migrations there are; kept in the file as its user_version."""
 
 _migrations = Migrations("aerlock")
@@ -125,6 +125,50 @@ _FIRST_TABLES = (
         subject TEXT NOT NULL
     ) STRICT
     """,
+)
+
+
+@_migrations()
+def blobs(database: Database) -> None:
+    """Creates the tables of large values; the values themselves are files."""
+    for statement in _BLOBS:
+        database.execute(statement)
+
+
+_BLOBS = (
+    """
+    CREATE TABLE blobs (
+        sha256 BLOB PRIMARY KEY,
+        size INTEGER NOT NULL,
+        create_time INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    # What an account has written and no job of its refers to yet: with is_whole a blob
+    # that it may see, else how much is kept of an interrupted writing.
+    """
+    CREATE TABLE uploads (
+        account TEXT NOT NULL,
+        sha256 BLOB NOT NULL,
+        size INTEGER NOT NULL,
+        is_whole INTEGER NOT NULL,
+        time INTEGER NOT NULL,
+        PRIMARY KEY (account, sha256)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX uploads_of_blob ON uploads (sha256)",
+    # owner is the job's, repeated here: whether an account may see a blob must not take
+    # longer where many others refer to it.
+    """
+    CREATE TABLE job_blobs (
+        owner TEXT NOT NULL,
+        sha256 BLOB NOT NULL REFERENCES blobs(sha256),
+        job INTEGER NOT NULL REFERENCES jobs(id),
+        role INTEGER NOT NULL,
+        PRIMARY KEY (owner, sha256, job, role)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX job_blobs_of_job ON job_blobs (job, role)",
+    "CREATE INDEX job_blobs_of_blob ON job_blobs (sha256)",
 )
 
 

@@ -1,3 +1,3 @@
-# Returns more than one message carries. Expected: an invalid result.
+# Returns more than a job may write. Expected: the output limit.
 def main(backend, user_messenger, **kwargs):
-    return bytes(2 << 20)
+    return bytes(100 << 20)

@@ -1,3 +1,3 @@
-# Publishes more values than one message may hold. Expected: an invalid result.
+# Publishes more values than one result may hold. Expected: an invalid result.
 def main(backend, user_messenger, **kwargs):
-    user_messenger.publish([None] * 300_000)
+    user_messenger.publish([None] * 1_100_000)

@@ -9,43 +9,47 @@ from aerlock.v1 import values_pb2
 if TYPE_CHECKING:
     import numpy as np
 
-_NAMES = {
-    "bool": values_pb2.ELEMENT_TYPE_BOOL,
-    "int8": values_pb2.ELEMENT_TYPE_INT8,
-    "int16": values_pb2.ELEMENT_TYPE_INT16,
-    "int32": values_pb2.ELEMENT_TYPE_INT32,
-    "int64": values_pb2.ELEMENT_TYPE_INT64,
-    "uint8": values_pb2.ELEMENT_TYPE_UINT8,
-    "uint16": values_pb2.ELEMENT_TYPE_UINT16,
-    "uint32": values_pb2.ELEMENT_TYPE_UINT32,
-    "uint64": values_pb2.ELEMENT_TYPE_UINT64,
-    "float16": values_pb2.ELEMENT_TYPE_FLOAT16,
-    "float32": values_pb2.ELEMENT_TYPE_FLOAT32,
-    "float64": values_pb2.ELEMENT_TYPE_FLOAT64,
-    "complex64": values_pb2.ELEMENT_TYPE_COMPLEX64,
-    "complex128": values_pb2.ELEMENT_TYPE_COMPLEX128,
+# By numpy's own short names, which say the byte order as well.
+_ELEMENT_TYPES: Final = {
+    "|b1": values_pb2.ELEMENT_TYPE_BOOL,
+    "|i1": values_pb2.ELEMENT_TYPE_INT8,
+    "<i2": values_pb2.ELEMENT_TYPE_INT16,
+    "<i4": values_pb2.ELEMENT_TYPE_INT32,
+    "<i8": values_pb2.ELEMENT_TYPE_INT64,
+    "|u1": values_pb2.ELEMENT_TYPE_UINT8,
+    "<u2": values_pb2.ELEMENT_TYPE_UINT16,
+    "<u4": values_pb2.ELEMENT_TYPE_UINT32,
+    "<u8": values_pb2.ELEMENT_TYPE_UINT64,
+    "<f2": values_pb2.ELEMENT_TYPE_FLOAT16,
+    "<f4": values_pb2.ELEMENT_TYPE_FLOAT32,
+    "<f8": values_pb2.ELEMENT_TYPE_FLOAT64,
+    "<c8": values_pb2.ELEMENT_TYPE_COMPLEX64,
+    "<c16": values_pb2.ELEMENT_TYPE_COMPLEX128,
 }
-
-
 _DTYPES_OF_NUMBERS: Final[dict[type, str]] = {float: "float64", int: "int64", bool: "bool"}
 
 
+def is_plain(array: "np.ndarray[Any, Any]") -> bool:
+    """Tells whether the kind `array_value` holds it as it is; `aerlock.codec.types.numpy` knows the others."""
+    return array.dtype.str in _ELEMENT_TYPES and (array.flags.c_contiguous or not array.flags.f_contiguous)
+
+
 def write_array(array: "np.ndarray[Any, Any]", target: values_pb2.Array) -> None:
-    """Writes ``array`` into ``target``; raises TypeError for elements that are not numbers or booleans."""
-    array = _describe(array, target)
+    """Writes an array that `is_plain` into ``target``."""
+    _describe(array, target)
     target.data = array.tobytes()
 
 
 def describe_array(array: "np.ndarray[Any, Any]") -> tuple[values_pb2.Array, memoryview]:
-    """Gives the message of ``array`` without its data, and the data; raises TypeError as `write_array`.
+    """Gives the message of an array that `is_plain`, without its data, and the data.
 
-    The data is the array's own memory where that is row-major and little-endian.
+    The data is the array's own memory where that is row-major.
     """
     import numpy as np
 
     description = values_pb2.Array()
-    array = np.ascontiguousarray(_describe(array, description))
-    return description, array.reshape(-1).view(np.uint8).data
+    _describe(array, description)
+    return description, np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def numbers_to_array(numbers: list[Any]) -> "np.ndarray[Any, Any] | None":
@@ -68,21 +72,16 @@ def array_to_numbers(array: "np.ndarray[Any, Any]") -> list[Any]:
     return numbers
 
 
-def _describe(array: "np.ndarray[Any, Any]", target: values_pb2.Array) -> "np.ndarray[Any, Any]":
-    """Writes type and shape; returns the array with little-endian elements."""
-    element_type = _NAMES.get(array.dtype.name)
-    if element_type is None:
-        raise TypeError(f"is an array of {array.dtype}, which cannot be sent: send numbers, or a list")
-    target.element_type = element_type
+def _describe(array: "np.ndarray[Any, Any]", target: values_pb2.Array) -> None:
+    target.element_type = _ELEMENT_TYPES[array.dtype.str]
     target.shape.extend(array.shape)
-    return array.astype(array.dtype.newbyteorder("<")) if array.dtype.byteorder == ">" else array
 
 
 def read_array(array: values_pb2.Array) -> "np.ndarray[Any, Any]":
     """Reads an array that has passed `check_value`; the result is writable and owns its memory."""
     import numpy as np
 
-    flat = np.frombuffer(array.data, dtype=_element_types()[array.element_type])
+    flat = np.frombuffer(array.data, dtype=_dtypes()[array.element_type])
     return flat.reshape(tuple(array.shape)).copy()
 
 
@@ -90,13 +89,13 @@ def fill_array(array: values_pb2.Array, fill: Callable[[memoryview], None]) -> "
     """Makes the described array, whose data ``fill`` writes straight into it."""
     import numpy as np
 
-    made = np.empty(tuple(array.shape), _element_types()[array.element_type])
+    made = np.empty(tuple(array.shape), _dtypes()[array.element_type])
     fill(made.reshape(-1).view(np.uint8).data)
     return made
 
 
 @functools.cache
-def _element_types() -> "dict[int, np.dtype[Any]]":
+def _dtypes() -> "dict[int, np.dtype[Any]]":
     import numpy as np
 
-    return {number: np.dtype(name).newbyteorder("<") for name, number in _NAMES.items()}
+    return {number: np.dtype(name) for name, number in _ELEMENT_TYPES.items()}

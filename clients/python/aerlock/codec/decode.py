@@ -25,7 +25,8 @@ from aerlock.codec.bounds import (
     check_level,
     check_size,
 )
-from aerlock.codec.tagged import BY_TAG, Tagged
+from aerlock.codec.registry import BY_TAG
+from aerlock.codec.tagged import Tagged
 from aerlock.v1 import values_pb2
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,6 +57,8 @@ class _Document:
     def __init__(self, blobs: BlobSource | None) -> None:
         self._blobs = blobs
         self._opened: dict[str, Any] = {}
+        # What the types remember, such as vectors of parameters.
+        self.memory: dict[Any, Any] = {}
 
     def decode_blob(self, blob: values_pb2.BlobRef) -> Any:
         """Decodes what is in a blob; one that is named again is read once, and copied."""
@@ -73,7 +76,7 @@ class _Document:
         if tagged is None:
             return Tagged(tag, plain)
         try:
-            return tagged.from_plain(plain)
+            return tagged.from_plain(plain, self.memory) if tagged.in_document else tagged.from_plain(plain)
         except ImportError as error:
             raise ImportError(f"a value of type {tag} needs Qiskit to be read: pip install qiskit") from error
         except Exception as error:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from aerlock.codec import qpy
-from aerlock.codec.arrays import describe_array, numbers_to_array, write_array
+from aerlock.codec.arrays import describe_array, is_plain, numbers_to_array, write_array
 from aerlock.codec.blobs import BlobSink
 from aerlock.codec.bounds import (
     MAX_BIG_INT_CHARACTERS,
@@ -30,7 +30,10 @@ from aerlock.codec.bounds import (
     check_tree,
 )
 from aerlock.codec.offload import LARGE_BYTES, Large, head_of, offload, offload_map
-from aerlock.codec.tagged import BY_CLASS, DICT, LIST, Tagged, TaggedType
+from aerlock.codec.registry import BY_CLASS
+from aerlock.codec.tagged import Tagged, TaggedType, path_of
+from aerlock.codec.types.numpy import array_to_tagged
+from aerlock.codec.types.python import DICT, LIST
 from aerlock.v1 import values_pb2
 
 # Whatever leaf a container at this level holds directly, it stays within MAX_DEPTH.
@@ -309,7 +312,8 @@ def _encode_tagged(
     try:
         plain = tagged.to_plain(obj)
     except Exception as error:
-        raise _EncodeError(ValueError, f"cannot be written as {tagged.tag}: {error}") from error
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise _EncodeError(kind, f"cannot be sent as {tagged.tag}: {error}") from error
     _encode_as(target, tagged.tag, plain, level, encoding)
 
 
@@ -325,7 +329,7 @@ def _encode_as(target: values_pb2.Value, tag: str, plain: object, level: int, en
 
 
 def _encode_datetime(target: values_pb2.Value, obj: datetime, level: int, encoding: _Encoding) -> None:
-    if obj.tzinfo is not UTC:
+    if obj.tzinfo is not UTC or obj.fold:
         _encode_tagged(target, obj, BY_CLASS["datetime.datetime"], level, encoding)
         return
     since_epoch = obj - _EPOCH
@@ -334,15 +338,18 @@ def _encode_datetime(target: values_pb2.Value, obj: datetime, level: int, encodi
 
 
 def _encode_array(target: values_pb2.Value, obj: Any, level: int, encoding: _Encoding) -> None:
-    try:
-        if obj.nbytes <= LARGE_BYTES:
-            write_array(obj, target.array_value)
-            return
+    if not is_plain(obj):
+        try:
+            tagged = array_to_tagged(obj)
+        except TypeError as error:
+            raise _EncodeError(TypeError, str(error)) from None
+        _encode_as(target, tagged.type, tagged.value, level, encoding)
+    elif obj.nbytes <= LARGE_BYTES:
+        write_array(obj, target.array_value)
+    else:
         description, content = describe_array(obj)
-    except (TypeError, ValueError) as error:
-        raise _EncodeError(type(error), str(error)) from None
-    head = head_of(len(content), _ARRAY, _ARRAY_DATA, before=description.SerializeToString())
-    _encode_large(target, head, content, encoding)
+        head = head_of(len(content), _ARRAY, _ARRAY_DATA, before=description.SerializeToString())
+        _encode_large(target, head, content, encoding)
 
 
 def _encode_circuit(target: values_pb2.Value, obj: Any, level: int, encoding: _Encoding) -> None:
@@ -368,28 +375,24 @@ def _encode_other(target: values_pb2.Value, obj: Any, level: int, encoding: _Enc
         _ENCODERS[cls] = encoder
         encoder(target, obj, level, encoding)
     elif callable(obj):
-        name = getattr(obj, "__qualname__", _path(cls))
+        name = getattr(obj, "__qualname__", path_of(cls))
         warnings.warn(
             f"{name} is callable and cannot be sent: None takes its place", UserWarning, stacklevel=2
         )
         _encode_null(target, None, level, encoding)
     else:
-        raise _EncodeError(TypeError, f"is a {_path(cls)}, which cannot be sent: send it as plain values")
+        raise _EncodeError(TypeError, f"is a {path_of(cls)}, which cannot be sent: send it as plain values")
 
 
 def _encoder_of(cls: type) -> "_Encoder | None":
-    if tagged := BY_CLASS.get(_path(cls)):
+    if tagged := BY_CLASS.get(path_of(cls)):
         return lambda target, obj, level, encoding: _encode_tagged(target, obj, tagged, level, encoding)
-    if _path(cls) == "numpy.ndarray":
+    if path_of(cls) == "numpy.ndarray":
         return _encode_array
     # QPY writes what a circuit of the library holds; the class itself does not travel.
-    if any(_path(base) == "qiskit.circuit.quantumcircuit.QuantumCircuit" for base in cls.__mro__):
+    if any(path_of(base) == "qiskit.circuit.quantumcircuit.QuantumCircuit" for base in cls.__mro__):
         return _encode_circuit
     return None
-
-
-def _path(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 _Encoder = Callable[[values_pb2.Value, Any, int, _Encoding], None]

@@ -1,18 +1,14 @@
-"""The registry of the richer types: each travels as a tag around a plainer object.
+"""How a richer type travels: as a tag around a plainer object.
 
-To carry one more type exactly, add one line to `TAGGED_TYPES`. A class is named
-by its path, so that the registry imports no library before a value needs it.
+The types themselves are in `aerlock.codec.types`, the table of them in
+`aerlock.codec.registry`.
 """
 
 # ruff: noqa: ANN401  (an object of any type may come)
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any, Final
-
-from aerlock.codec import qiskit_types
-from aerlock.codec.arrays import array_to_numbers, numbers_to_array
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,127 +23,54 @@ class Tagged:
 class TaggedType:
     """How one type travels.
 
-    ``since`` is the codec version that brought it. ``classes`` are the paths of
-    the exact classes; ``to_plain`` gives an object
-    that the codec carries already, ``from_plain`` gets it back and raises
-    ValueError, TypeError, KeyError, IndexError or AttributeError if it is not
-    of the right form.
+    ``classes`` are the paths of the exact classes, so that none is imported
+    before a value needs it. ``to_plain`` gives an object that the codec carries
+    already; TypeError and ValueError say what is wrong with the one that it got.
+    ``from_plain`` gets it back from a stranger: whatever it raises becomes a
+    ValueError. With ``in_document`` it gets the document's memory as well, a
+    dict that lives as long as one document is decoded. ``since`` is the codec
+    version that brought the type.
     """
 
     tag: str
     classes: tuple[str, ...]
     to_plain: Callable[[Any], object]
-    from_plain: Callable[[Any], object]
+    from_plain: Callable[..., object]
     since: int = 1
+    in_document: bool = False
 
 
-def _pairs(mapping: dict[Any, Any]) -> list[list[Any]]:
-    return [list(pair) for pair in mapping.items()]
-
-
-def _dict_of_pairs(pairs: list[list[Any]]) -> dict[Any, Any]:
-    mapping = dict(_require(list, pairs))
-    if len(mapping) != len(pairs):
-        raise ValueError("a key comes twice")
-    return mapping
-
-
-def _set_of(items: list[Any]) -> set[Any]:
-    found = set(_require(list, items))
-    if len(found) != len(items):
-        raise ValueError("an element comes twice")
-    return found
-
-
-def _scalar(array: Any) -> object:
-    if array.shape != ():
-        raise ValueError("a scalar must be an array without dimensions")
-    return array[()]
-
-
-def _array_of_scalar(scalar: Any) -> object:
-    import numpy as np
-
-    return np.asarray(scalar)
-
-
-def _require(kind: type, plain: Any) -> Any:
+def require(kind: type, plain: Any) -> Any:
+    """``plain``, if it is of exactly this type; raises TypeError otherwise."""
     if type(plain) is not kind:
         raise TypeError(f"expected {kind.__name__}, got {type(plain).__name__}")
     return plain
 
 
-_NUMPY_SCALARS = (
-    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 longlong ulonglong "
-    "float16 float32 float64 complex64 complex128"
-)
-
-_PARAMETERS = ("ParameterExpression", "Parameter", "ParameterVectorElement")
-
-
-def _qiskit(
-    name: str, module: str, to_plain: Callable[[Any], object], from_plain: Callable[[Any], object]
-) -> TaggedType:
-    return TaggedType(f"qiskit.{name}", (f"qiskit.{module}.{name}",), to_plain, from_plain)
+def require_keys(plain: Any, *keys: str, optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    """``plain``, if it is a map with these keys; raises TypeError and ValueError otherwise."""
+    if missing := set(keys) - require(dict, plain).keys():
+        raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+    if unknown := plain.keys() - set(keys) - set(optional):
+        raise ValueError(f"it has no {min(unknown)!r}")
+    return plain  # type: ignore[no-any-return]
 
 
-DICT: Final = TaggedType("python.dict", (), _pairs, _dict_of_pairs)
-"""A dict with a key that is not a str; dicts of str keys are maps and need no tag."""
+def require_array(plain: Any, kinds: str, dimensions: int | None = None) -> Any:
+    """``plain``, if it is an array of numbers of one of the kinds ("biufc", as numpy names them).
 
-LIST: Final = TaggedType("python.list", (), numbers_to_array, array_to_numbers)
-"""A long list of numbers; every other list is a list_value and needs no tag."""
+    Where ``dimensions`` is given, it has as many. Raises TypeError otherwise.
+    What makes a matrix of whatever can be made one gets nothing else.
+    """
+    import numpy as np
 
-TAGGED_TYPES: Final = (
-    DICT,
-    LIST,
-    TaggedType("python.tuple", ("builtins.tuple",), list, lambda plain: tuple(_require(list, plain))),
-    TaggedType("python.set", ("builtins.set",), list, _set_of),
-    TaggedType("python.frozenset", ("builtins.frozenset",), list, lambda plain: frozenset(_set_of(plain))),
-    # A datetime in UTC is a timestamp and needs no tag.
-    TaggedType("python.datetime", ("datetime.datetime",), datetime.isoformat, datetime.fromisoformat),
-    TaggedType("python.date", ("datetime.date",), date.isoformat, date.fromisoformat),
-    TaggedType(
-        "numpy.scalar", tuple(f"numpy.{n}" for n in _NUMPY_SCALARS.split()), _array_of_scalar, _scalar
-    ),
-    _qiskit("Counts", "result.counts", dict, qiskit_types.counts_from_plain),
-    _qiskit("Result", "result.result", qiskit_types.result_to_plain, qiskit_types.result_from_plain),
-    TaggedType(
-        "qiskit.ParameterExpression",
-        tuple(f"qiskit._accelerate.circuit.{name}" for name in _PARAMETERS),
-        qiskit_types.circuit_of_expression,
-        qiskit_types.expression_of_circuit,
-    ),
-    _qiskit(
-        "SparsePauliOp",
-        "quantum_info.operators.symplectic.sparse_pauli_op",
-        lambda op: {"paulis": op.paulis.to_labels(), "coeffs": op.coeffs},
-        qiskit_types.sparse_pauli_op_from_plain,
-    ),
-    _qiskit(
-        "Statevector",
-        "quantum_info.states.statevector",
-        qiskit_types.state_to_plain,
-        qiskit_types.statevector_from_plain,
-    ),
-    _qiskit(
-        "DensityMatrix",
-        "quantum_info.states.densitymatrix",
-        qiskit_types.state_to_plain,
-        qiskit_types.density_matrix_from_plain,
-    ),
-    _qiskit(
-        "Operator",
-        "quantum_info.operators.operator",
-        qiskit_types.operator_to_plain,
-        qiskit_types.operator_from_plain,
-    ),
-    _qiskit(
-        "SuperOp",
-        "quantum_info.operators.channel.superop",
-        qiskit_types.operator_to_plain,
-        qiskit_types.super_op_from_plain,
-    ),
-)
+    if type(plain) is not np.ndarray or plain.dtype.kind not in kinds:
+        raise TypeError(f"expected an array of numbers, got {type(plain).__name__}")
+    if dimensions is not None and plain.ndim != dimensions:
+        raise ValueError(f"expected {dimensions} dimensions, got {plain.ndim}")
+    return plain
 
-BY_TAG: Final = {tagged.tag: tagged for tagged in TAGGED_TYPES}
-BY_CLASS: Final = {path: tagged for tagged in TAGGED_TYPES for path in tagged.classes}
+
+def path_of(cls: type) -> str:
+    """The full name of a class, by which the registry knows it."""
+    return f"{cls.__module__}.{cls.__qualname__}"

@@ -5,12 +5,13 @@ Qiskit is imported when `ProgramBackend` is asked for.
 
 from typing import TYPE_CHECKING
 
+from aerlock.codec.runtime_json import RuntimeDecoder, RuntimeEncoder
 from aerlock.program.messenger import UserMessenger, encode_message
 
 if TYPE_CHECKING:
     from aerlock.program.backend import ProgramBackend
 
-__all__ = ["ProgramBackend", "UserMessenger", "encode_message"]
+__all__ = ["ProgramBackend", "RuntimeDecoder", "RuntimeEncoder", "UserMessenger", "encode_message"]
 
 
 def __getattr__(name: str) -> object:

@@ -35,7 +35,8 @@ class BlobServiceStub:
     server has need not be sent again.
 
     A caller sees the blobs that its account has written and those of the jobs
-    that it may see; every other blob is one that does not exist.
+    that it may see; every other blob is one that does not exist. A blob that no
+    job refers to is deleted a day after it was written or asked for.
     """
 
     def __init__(self, channel):
@@ -71,7 +72,8 @@ class BlobServiceServicer:
     server has need not be sent again.
 
     A caller sees the blobs that its account has written and those of the jobs
-    that it may see; every other blob is one that does not exist.
+    that it may see; every other blob is one that does not exist. A blob that no
+    job refers to is deleted a day after it was written or asked for.
     """
 
     def FindMissingBlobs(self, request, context):
@@ -104,7 +106,10 @@ class BlobServiceServicer:
         Ask FindMissingBlobs and go on from there.
         - ABORTED (BLOB_BUSY): another call of this account is writing the blob.
         Try again later: it may exist then.
-        - RESOURCE_EXHAUSTED: the server has no room for it.
+        - ABORTED (BLOB_IDLE): nothing came for a minute. What had come is kept.
+        - RESOURCE_EXHAUSTED: the account has written too much that no job uses yet
+        (UPLOADS_FULL), the server has no room for it (DISK_FULL), or too many
+        blobs are being written (TOO_MANY_STREAMS).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -114,8 +119,11 @@ class BlobServiceServicer:
         """Reads a blob from an offset on.
 
         Errors:
-        - NOT_FOUND: there is no such blob for the caller.
-        - OUT_OF_RANGE: the offset is negative or beyond the blob's end.
+        - NOT_FOUND (BLOB_NOT_FOUND): there is no such blob for the caller.
+        - OUT_OF_RANGE (BLOB_OFFSET): the offset is negative or beyond the blob's
+        end.
+        - RESOURCE_EXHAUSTED (TOO_MANY_STREAMS): the account reads too many blobs at
+        the same time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -157,7 +165,8 @@ class BlobService:
     server has need not be sent again.
 
     A caller sees the blobs that its account has written and those of the jobs
-    that it may see; every other blob is one that does not exist.
+    that it may see; every other blob is one that does not exist. A blob that no
+    job refers to is deleted a day after it was written or asked for.
     """
 
     @staticmethod

@@ -36,7 +36,8 @@ class BlobServiceStub:
     server has need not be sent again.
 
     A caller sees the blobs that its account has written and those of the jobs
-    that it may see; every other blob is one that does not exist.
+    that it may see; every other blob is one that does not exist. A blob that no
+    job refers to is deleted a day after it was written or asked for.
     """
 
     @_typing.overload
@@ -69,14 +70,20 @@ class BlobServiceStub:
       Ask FindMissingBlobs and go on from there.
     - ABORTED (BLOB_BUSY): another call of this account is writing the blob.
       Try again later: it may exist then.
-    - RESOURCE_EXHAUSTED: the server has no room for it.
+    - ABORTED (BLOB_IDLE): nothing came for a minute. What had come is kept.
+    - RESOURCE_EXHAUSTED: the account has written too much that no job uses yet
+      (UPLOADS_FULL), the server has no room for it (DISK_FULL), or too many
+      blobs are being written (TOO_MANY_STREAMS).
     """
     ReadBlob: _grpc.UnaryStreamMultiCallable[_blobs_pb2.ReadBlobRequest, _blobs_pb2.ReadBlobResponse]
     """Reads a blob from an offset on.
 
     Errors:
-    - NOT_FOUND: there is no such blob for the caller.
-    - OUT_OF_RANGE: the offset is negative or beyond the blob's end.
+    - NOT_FOUND (BLOB_NOT_FOUND): there is no such blob for the caller.
+    - OUT_OF_RANGE (BLOB_OFFSET): the offset is negative or beyond the blob's
+      end.
+    - RESOURCE_EXHAUSTED (TOO_MANY_STREAMS): the account reads too many blobs at
+      the same time.
     """
 
 @_typing.type_check_only
@@ -90,7 +97,8 @@ class BlobServiceAsyncStub(BlobServiceStub):
     server has need not be sent again.
 
     A caller sees the blobs that its account has written and those of the jobs
-    that it may see; every other blob is one that does not exist.
+    that it may see; every other blob is one that does not exist. A blob that no
+    job refers to is deleted a day after it was written or asked for.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -120,14 +128,20 @@ class BlobServiceAsyncStub(BlobServiceStub):
       Ask FindMissingBlobs and go on from there.
     - ABORTED (BLOB_BUSY): another call of this account is writing the blob.
       Try again later: it may exist then.
-    - RESOURCE_EXHAUSTED: the server has no room for it.
+    - ABORTED (BLOB_IDLE): nothing came for a minute. What had come is kept.
+    - RESOURCE_EXHAUSTED: the account has written too much that no job uses yet
+      (UPLOADS_FULL), the server has no room for it (DISK_FULL), or too many
+      blobs are being written (TOO_MANY_STREAMS).
     """
     ReadBlob: _aio.UnaryStreamMultiCallable[_blobs_pb2.ReadBlobRequest, _blobs_pb2.ReadBlobResponse]  # type: ignore[assignment]
     """Reads a blob from an offset on.
 
     Errors:
-    - NOT_FOUND: there is no such blob for the caller.
-    - OUT_OF_RANGE: the offset is negative or beyond the blob's end.
+    - NOT_FOUND (BLOB_NOT_FOUND): there is no such blob for the caller.
+    - OUT_OF_RANGE (BLOB_OFFSET): the offset is negative or beyond the blob's
+      end.
+    - RESOURCE_EXHAUSTED (TOO_MANY_STREAMS): the account reads too many blobs at
+      the same time.
     """
 
 class BlobServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -140,7 +154,8 @@ class BlobServiceServicer(metaclass=_abc_1.ABCMeta):
     server has need not be sent again.
 
     A caller sees the blobs that its account has written and those of the jobs
-    that it may see; every other blob is one that does not exist.
+    that it may see; every other blob is one that does not exist. A blob that no
+    job refers to is deleted a day after it was written or asked for.
     """
 
     @_abc_1.abstractmethod
@@ -180,7 +195,10 @@ class BlobServiceServicer(metaclass=_abc_1.ABCMeta):
           Ask FindMissingBlobs and go on from there.
         - ABORTED (BLOB_BUSY): another call of this account is writing the blob.
           Try again later: it may exist then.
-        - RESOURCE_EXHAUSTED: the server has no room for it.
+        - ABORTED (BLOB_IDLE): nothing came for a minute. What had come is kept.
+        - RESOURCE_EXHAUSTED: the account has written too much that no job uses yet
+          (UPLOADS_FULL), the server has no room for it (DISK_FULL), or too many
+          blobs are being written (TOO_MANY_STREAMS).
         """
 
     @_abc_1.abstractmethod
@@ -192,8 +210,11 @@ class BlobServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reads a blob from an offset on.
 
         Errors:
-        - NOT_FOUND: there is no such blob for the caller.
-        - OUT_OF_RANGE: the offset is negative or beyond the blob's end.
+        - NOT_FOUND (BLOB_NOT_FOUND): there is no such blob for the caller.
+        - OUT_OF_RANGE (BLOB_OFFSET): the offset is negative or beyond the blob's
+          end.
+        - RESOURCE_EXHAUSTED (TOO_MANY_STREAMS): the account reads too many blobs at
+          the same time.
         """
 
 def add_BlobServiceServicer_to_server(servicer: BlobServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

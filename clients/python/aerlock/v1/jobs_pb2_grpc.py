@@ -107,6 +107,8 @@ class JobServiceServicer:
         details name what is wrong by field and JSON pointer.
         - INVALID_ARGUMENT (REQUEST_ID_REUSED): request_id came before with
         another body.
+        - INVALID_ARGUMENT (BLOB_NOT_FOUND): an input refers to a blob that the
+        account has not written; BadRequest details name it. Write it and retry.
         - RESOURCE_EXHAUSTED (QUEUE_FULL): too many jobs wait; RetryInfo says when
         to try again.
         - UNAVAILABLE (NO_EXECUTOR): no executor has connected since the gateway

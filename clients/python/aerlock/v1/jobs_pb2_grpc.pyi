@@ -58,6 +58,8 @@ class JobServiceStub:
       details name what is wrong by field and JSON pointer.
     - INVALID_ARGUMENT (REQUEST_ID_REUSED): request_id came before with
       another body.
+    - INVALID_ARGUMENT (BLOB_NOT_FOUND): an input refers to a blob that the
+      account has not written; BadRequest details name it. Write it and retry.
     - RESOURCE_EXHAUSTED (QUEUE_FULL): too many jobs wait; RetryInfo says when
       to try again.
     - UNAVAILABLE (NO_EXECUTOR): no executor has connected since the gateway
@@ -141,6 +143,8 @@ class JobServiceAsyncStub(JobServiceStub):
       details name what is wrong by field and JSON pointer.
     - INVALID_ARGUMENT (REQUEST_ID_REUSED): request_id came before with
       another body.
+    - INVALID_ARGUMENT (BLOB_NOT_FOUND): an input refers to a blob that the
+      account has not written; BadRequest details name it. Write it and retry.
     - RESOURCE_EXHAUSTED (QUEUE_FULL): too many jobs wait; RetryInfo says when
       to try again.
     - UNAVAILABLE (NO_EXECUTOR): no executor has connected since the gateway
@@ -227,6 +231,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
           details name what is wrong by field and JSON pointer.
         - INVALID_ARGUMENT (REQUEST_ID_REUSED): request_id came before with
           another body.
+        - INVALID_ARGUMENT (BLOB_NOT_FOUND): an input refers to a blob that the
+          account has not written; BadRequest details name it. Write it and retry.
         - RESOURCE_EXHAUSTED (QUEUE_FULL): too many jobs wait; RetryInfo says when
           to try again.
         - UNAVAILABLE (NO_EXECUTOR): no executor has connected since the gateway

@@ -18,7 +18,7 @@ class Document:
 
     def __init__(self) -> None:
         self.bytes_left = MAX_EXPANDED_BYTES
-        self.vectors: dict[UUID, "ParameterVector"] = {}
+        self.vectors: dict[UUID, ParameterVector] = {}
 
     def take(self, size: int) -> None:
         """Takes ``size`` bytes of what is left; raises ValueError where they are too many."""

@@ -1,4 +1,4 @@
-"""The binary payloads inside tagged JSON: base64, zlib, npy and npz, read within bounds and without pickle."""
+"""The binary payloads inside tagged JSON: base64, zlib, npy and npz, read within bounds, without pickle."""
 
 import base64
 import io
@@ -49,7 +49,9 @@ def write_npy(array: "np.ndarray[Any, Any]") -> bytes:
     import numpy as np
 
     buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
+    # numpy warns where it has to choose version 3 by itself, for the names of fields.
+    version = (3, 0) if array.dtype.names else None
+    np.lib.format.write_array(buffer, np.asarray(array), version, allow_pickle=False)
     return buffer.getvalue()
 
 
@@ -104,7 +106,9 @@ def read_sparse(text: str) -> Any:  # noqa: ANN401
         raise ValueError(f"{layout!r} is no layout of a sparse matrix")
     make = getattr(sparse, f"{layout}_{kind}")
     if layout == "coo":
-        coordinates = parts["coords"] if "coords" in parts else (_indices(parts, "row"), _indices(parts, "col"))
+        coordinates = (
+            parts["coords"] if "coords" in parts else (_indices(parts, "row"), _indices(parts, "col"))
+        )
         return make((data, coordinates), shape=shape)
     if layout == "dia":
         return make((data, _indices(parts, "offsets", max(shape))), shape=shape)

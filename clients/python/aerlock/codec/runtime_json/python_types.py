@@ -16,14 +16,12 @@ from aerlock.v1 import values_pb2
 Tagged = dict[str, Any]
 
 # The names of extrapolators come as arrays of objects without dimensions.
-_EXTRAPOLATOR: Final = re.compile(
-    r"linear|exponential|double_exponential|polynomial_degree_[1-7]|fallback"
-)
+_EXTRAPOLATOR: Final = re.compile(r"linear|exponential|double_exponential|polynomial_degree_[1-7]|fallback")
 
 
 def tagged(tag: str, value: object, **more: object) -> Tagged:
     """The JSON object of one value; ``more`` is for readers of this package, others pass over it."""
-    return {"__type__": tag, "__value__": value, **{f"__{name}__": item for name, item in more.items()}}
+    return {"__type__": tag} | {f"__{name}__": item for name, item in more.items()} | {"__value__": value}
 
 
 def require(kind: type, value: Any) -> Any:
@@ -46,7 +44,7 @@ def require_plain(value: Any) -> Any:
             pending.extend(item.values())
         elif isinstance(item, list):
             pending.extend(item)
-        elif not isinstance(item, int | float | complex | str | None) and not _is_numeric_array(item):
+        elif not isinstance(item, int | float | complex | str | None) and not is_numeric_array(item):
             raise TypeError(f"must hold plain values only, not {type(item).__name__}")
     return value
 
@@ -146,7 +144,8 @@ def _write_scalar(scalar: Any) -> Any:
     return item
 
 
-def _is_numeric_array(item: Any) -> bool:
+def is_numeric_array(item: Any) -> bool:
+    """Whether it is a plain numpy array of booleans or numbers."""
     cls = type(item)
     return (cls.__module__, cls.__name__) == ("numpy", "ndarray") and item.dtype.kind in "biufc"
 

@@ -1,0 +1,331 @@
+"""Follows the sizes that QPY announces, before Qiskit's reader allocates what they say.
+
+The reader trusts them: one wrong byte makes it ask for gigabytes, or abort the
+process. Here every size must lie within the data, and what takes memory without
+taking bytes (bits, vectors of parameters) is bounded by the size of the data.
+The layout is that of the page "QPY format" in Qiskit's documentation.
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+OLDEST_QPY_VERSION: Final = 13
+"""Older versions carry symbols in formats whose readers can be made to run code."""
+NEWEST_QPY_VERSION: Final = 18
+"""The newest version whose layout is known here; a newer Qiskit writes it as well."""
+MAX_QPY_BITS: Final = 100_000
+"""Qubits, and classical bits, that one circuit may announce."""
+MAX_NESTING: Final = 50
+"""Parts in parts: blocks, definitions, tuples, expressions."""
+
+# The fields of each part, without what follows in the length that they say.
+_FILE: Final = struct.Struct("!6sBBBBQcc")  # magic, version, Qiskit's version, circuits, symbols, kind
+_OFFSET: Final = struct.Struct("!Q")
+_CIRCUIT: Final = struct.Struct("!HcHIIQIQI")  # name, phase, qubits, clbits, metadata, three counts
+_REGISTER: Final = struct.Struct("!c?IH?")  # kind, standalone, size, name, in the circuit
+_REGISTER_18: Final = struct.Struct("!c?IH??")  # and whether its bits follow each other
+_VARIABLE: Final = struct.Struct("!16scHc")  # UUID, usage, name, type
+_NAMESPACE: Final = struct.Struct("!IQ")  # name, state
+_ANNOTATION: Final = struct.Struct("!IQ")  # namespace, payload
+_VECTOR: Final = struct.Struct("!HQ16s")  # name, elements, UUID
+_DEFINITION: Final = struct.Struct("!HcII?QIIQ")  # name, kind, bits, whether defined, size, control, base
+_INSTRUCTION: Final = struct.Struct("!HHHIIBH8xI4x")  # name, label, counts, flags, condition, controls
+_VALUE: Final = struct.Struct("!cQ")  # kind, size
+_VALUE_AND_MORE: Final = struct.Struct("!cQHQ")  # and the beginning of an _ELEMENT
+_PARAMETER: Final = struct.Struct("!H16s")  # name, UUID
+_ELEMENT: Final = struct.Struct("!HQ16sQ")  # vector's name, its elements, UUID, index
+_ELEMENT_18: Final = struct.Struct("!HQ")  # vector's position in the table, index
+_EXPRESSION: Final = struct.Struct("!QQ")  # symbols, operations
+_OPERATION: Final = struct.Struct("!BcQQc16s")  # code, kind and content of the left side and the right one
+_SYMBOL: Final = struct.Struct("!ccQ")  # kind, kind and size of its value
+_ITEM: Final = struct.Struct("!HcH")  # key, kind and size of the value
+_MODIFIER: Final = struct.Struct("!cIId")  # kind, control qubits and state, power
+_EVOLUTION: Final = struct.Struct("!Q?cQQ")  # operators, whether one stands alone, time, synthesis
+_OBSERVABLE: Final = struct.Struct("!IQQQQ")  # qubits, bytes of four arrays
+_LAYOUT: Final = struct.Struct("!?iiiIi")  # whether there is one, three sizes, registers, qubits
+_BIT: Final = struct.Struct("!ii")  # index, register's name
+_COUNT: Final = {size: struct.Struct(f"!{code}") for size, code in ((1, "?"), (2, "H"), (4, "I"), (8, "Q"))}
+
+_WITH_TABLE, _WITH_ANNOTATIONS, _WITH_OBSERVABLES, _WITH_VECTORS = 16, 15, 17, 18
+_BIT_BYTES: Final = 5
+_IF_EXPRESSION: Final = 2
+_ANNOTATED: Final = 0x80
+
+
+def check_structure(data: bytes) -> set[str]:
+    """Refuses QPY that is not exactly one circuit, with sizes that its bytes bear out.
+
+    Returns the names of instructions that it does not define itself: the reader
+    looks them up in Qiskit. Raises ValueError.
+    """
+    if len(data) < _FILE.size or not data.startswith(b"QISKIT"):
+        raise ValueError("the circuit is not QPY: write it with qiskit.qpy.dump")
+    _, version, _, _, _, count, _, kind = _FILE.unpack_from(data)
+    if version < OLDEST_QPY_VERSION:
+        raise ValueError(f"QPY version {version} is refused: write version {OLDEST_QPY_VERSION} or newer")
+    if version > NEWEST_QPY_VERSION:
+        raise ValueError(f"QPY version {version} is not known here: write version {NEWEST_QPY_VERSION}")
+    if count != 1 or kind != b"q":
+        raise ValueError("QPY must hold exactly one circuit")
+    try:
+        return _Walker(data, version).walk()
+    except (struct.error, OverflowError, UnicodeDecodeError) as error:
+        raise ValueError("the circuit's QPY is cut short, or has a size that is not its own") from error
+
+
+class _Walker:
+    """Goes through the one circuit of a file, part by part in their order."""
+
+    def __init__(self, data: bytes, version: int) -> None:
+        self._data = data
+        self._version = version
+        self._at = _FILE.size
+        self._depth = 0
+        self._allowance = 4 * MAX_QPY_BITS + len(data)
+        self._names: set[bytes] = set()
+        self._defined: set[bytes] = set()
+
+    def walk(self) -> set[str]:
+        if self._version >= _WITH_TABLE and self._take(_OFFSET) != (self._at,):
+            raise ValueError("the circuit's QPY does not begin where its table says")
+        self._circuit()
+        self._expect(len(self._data))
+        return {name.decode() for name in self._names - self._defined}
+
+    def _take(self, layout: struct.Struct) -> tuple[Any, ...]:
+        fields = layout.unpack_from(self._data, self._at)
+        self._at += layout.size
+        return fields
+
+    def _skip(self, count: int) -> None:
+        if not 0 <= count <= len(self._data) - self._at:
+            raise struct.error
+        self._at += count
+
+    def _expect(self, end: int) -> None:
+        if self._at != end:
+            raise struct.error
+
+    def _announce(self, count: int) -> None:
+        """Counts what the reader allocates without reading a byte for each."""
+        self._allowance -= count
+        if self._allowance < 0:
+            raise ValueError("the circuit announces more bits, or parameters, than its size bears out")
+
+    def _each(self, take: Callable[[], object], count_bytes: int = 0, count: int = 0) -> None:
+        """Takes as many parts as ``count`` says, or a number of ``count_bytes`` bytes in front of them."""
+        if count_bytes:
+            (count,) = self._take(_COUNT[count_bytes])
+        for _ in range(count):
+            take()
+
+    @contextmanager
+    def _part(self, size: int) -> Iterator[None]:
+        """What is taken within must be ``size`` bytes."""
+        end = self._at + size
+        self._depth += 1
+        if self._depth > MAX_NESTING:
+            raise ValueError(f"the circuit nests deeper than {MAX_NESTING} blocks, definitions or expressions")
+        yield
+        self._depth -= 1
+        self._expect(end)
+
+    def _circuit(self) -> None:
+        name, kind, phase, qubits, clbits, metadata, registers, count, variables = self._take(_CIRCUIT)
+        if max(qubits, clbits) > MAX_QPY_BITS:
+            raise ValueError(
+                f"a circuit of {max(qubits, clbits):,} bits is refused: at most {MAX_QPY_BITS:,} are read"
+            )
+        self._announce(qubits + clbits)
+        self._skip(name)
+        self._value(kind, phase)
+        self._skip(metadata)
+        self._each(self._register, count=registers)
+        self._each(self._variable, count=variables)
+        if self._version >= _WITH_ANNOTATIONS:
+            self._each(self._namespace, 4)
+        if self._version >= _WITH_VECTORS:
+            self._each(self._vector, 2)
+        self._each(self._definition, 8)
+        self._instructions(count)
+        if self._version < _WITH_VECTORS and self._take(_COUNT[2]) != (0,):
+            raise ValueError("the circuit has calibrations of pulses, which Qiskit reads no more")
+        self._layout()
+
+    def _register(self) -> None:
+        if self._version < _WITH_VECTORS:
+            _, _, size, name, _ = self._take(_REGISTER)
+            self._skip(name + 8 * size)
+            return
+        _, _, size, name, _, is_range = self._take(_REGISTER_18)
+        self._announce(size)
+        self._skip(name + 4 * (1 if is_range else size))
+
+    def _variable(self) -> None:
+        _, _, name, kind = self._take(_VARIABLE)
+        self._skip(name + (4 if kind == b"u" else 0))
+
+    def _namespace(self) -> None:
+        name, state = self._take(_NAMESPACE)
+        self._skip(name + state)
+
+    def _vector(self) -> None:
+        name, elements, _ = self._take(_VECTOR)
+        self._announce(elements)
+        self._skip(name)
+
+    def _definition(self) -> None:
+        name, kind, qubits, clbits, is_defined, size, controls, _, base = self._take(_DEFINITION)
+        self._announce(qubits + clbits + controls)
+        start = self._at
+        self._skip(name)
+        self._defined.add(self._data[start : self._at])
+        with self._part(size):
+            if is_defined and kind == b"p":
+                self._evolution()
+            elif is_defined:
+                self._circuit()
+        with self._part(base):
+            # The gate without its controls stands there without its qubits.
+            self._instructions(1 if base else 0, bit_bytes=0)
+
+    def _instructions(self, count: int, bit_bytes: int = _BIT_BYTES) -> None:
+        # Most of a file is this, so it is written out. No value is the last of a file: a layout follows.
+        data, at, names, is_old = self._data, self._at, self._names, self._version < _WITH_VECTORS
+        header, value = _INSTRUCTION.unpack_from, _VALUE_AND_MORE.unpack_from
+        for _ in range(count):
+            name, label, values, qargs, cargs, flags, condition, controls = header(data, at)
+            at += _INSTRUCTION.size
+            names.add(data[at : at + name])
+            at += name + label + condition
+            if flags & 3 == _IF_EXPRESSION:
+                at = self._value_at(at)
+            at += bit_bytes * (qargs + cargs)
+            for _ in range(values):
+                kind, size, _, elements = value(data, at)
+                if kind in _RICH_VALUES and (kind != b"v" or (is_old and elements > MAX_QPY_BITS)):
+                    at = self._value_at(at)
+                else:
+                    at += _VALUE.size + size
+            if controls or flags & _ANNOTATED:
+                at = self._rest_of_instruction(at, controls, bool(flags & _ANNOTATED))
+        self._at = at
+
+    def _rest_of_instruction(self, at: int, controls: int, is_annotated: bool) -> int:
+        self._at = at
+        self._announce(controls)
+        if is_annotated:
+            self._each(self._annotation, 4)
+        return self._at
+
+    def _annotation(self) -> None:
+        _, payload = self._take(_ANNOTATION)
+        self._skip(payload)
+
+    def _value_at(self, at: int) -> int:
+        self._at = at
+        self._typed_value()
+        return self._at
+
+    def _typed_value(self) -> None:
+        self._value(*self._take(_VALUE))
+
+    def _value(self, kind: bytes, size: int) -> None:
+        take = _RICH_VALUES.get(kind) if size else None
+        if take is None:
+            self._skip(size)
+            return
+        with self._part(size):
+            take(self)
+
+    def _tuple(self) -> None:
+        self._each(self._typed_value, 8)
+
+    def _modifier(self) -> None:
+        _, controls, _, _ = self._take(_MODIFIER)
+        self._announce(controls)
+
+    def _parameter(self) -> None:
+        name, _ = self._take(_PARAMETER)
+        self._skip(name)
+
+    def _element(self) -> None:
+        if self._version >= _WITH_VECTORS:
+            self._take(_ELEMENT_18)
+            return
+        name, elements, _, _ = self._take(_ELEMENT)
+        # Every element of a vector names its size; the vector is made once, and only what is used of it.
+        if elements > MAX_QPY_BITS:
+            raise ValueError(f"a vector of {elements:,} parameters is refused: at most {MAX_QPY_BITS:,} are read")
+        self._skip(name)
+
+    def _expression(self) -> None:
+        symbols, size = self._take(_EXPRESSION)
+        with self._part(size):
+            end = self._at + size
+            while self._at < end:
+                self._operation()
+        self._each(self._symbol, count=symbols)
+
+    def _operation(self) -> None:
+        _, kind, size, _, _, _ = self._take(_OPERATION)
+        if kind == b"u":
+            with self._part(size):
+                self._each(self._item, 8)
+
+    def _item(self) -> None:
+        key, kind, size = self._take(_ITEM)
+        self._skip(key)
+        self._value(kind, size)
+
+    def _symbol(self) -> None:
+        symbol, kind, size = self._take(_SYMBOL)
+        take = _SYMBOLS.get(symbol)
+        if take is None:
+            raise ValueError(f"an expression of the circuit has a symbol of the unknown kind {symbol!r}")
+        take(self)
+        self._value(kind, size)
+
+    def _evolution(self) -> None:
+        operators, _, kind, time, synthesis = self._take(_EVOLUTION)
+        self._each(self._operator, count=operators)
+        self._value(kind, time)
+        self._skip(synthesis)
+
+    def _operator(self) -> None:
+        if self._version < _WITH_OBSERVABLES or self._take(_COUNT[1]) == (False,):
+            (size,) = self._take(_COUNT[8])
+            self._skip(size)
+            return
+        qubits, *sizes = self._take(_OBSERVABLE)
+        self._announce(qubits)
+        self._skip(sum(sizes))
+
+    def _layout(self) -> None:
+        exists, initial, mapping, final, registers, _ = self._take(_LAYOUT)
+        if exists:
+            self._each(self._register, count=registers)
+            self._each(self._layout_bit, count=initial)
+            # A size of -1 stands for none.
+            self._skip(4 * max(mapping, 0) + 4 * max(final, 0))
+
+    def _layout_bit(self) -> None:
+        _, name = self._take(_BIT)
+        self._skip(max(name, 0))
+
+
+# The values that announce something, or hold other parts, by kind; all others are as many bytes as they say.
+_RICH_VALUES: Final[dict[bytes, Callable[[_Walker], None]]] = {
+    b"q": _Walker._circuit,
+    b"t": _Walker._tuple,
+    b"v": _Walker._element,
+    b"e": _Walker._expression,
+    b"m": _Walker._modifier,
+}
+_SYMBOLS: Final[dict[bytes, Callable[[_Walker], None]]] = {
+    b"p": _Walker._parameter,
+    b"v": _Walker._element,
+    b"e": _Walker._expression,
+}

@@ -1,0 +1,118 @@
+"""Which blobs there are, who has written them, and which jobs refer to them; digests are 32 bytes."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+INPUT: Final = 1
+"""The role of a blob that a job's inputs refer to."""
+RESULT: Final = 2
+"""The role of a blob that a job's results refer to."""
+
+SMALLEST_CHARGE: Final = 1 << 16
+"""An upload counts with that many bytes at least, so that many small ones are bounded too."""
+
+_UNREFERRED = (
+    "NOT EXISTS (SELECT 1 FROM job_blobs WHERE job_blobs.sha256 = blobs.sha256)"
+    " AND NOT EXISTS (SELECT 1 FROM uploads WHERE uploads.sha256 = blobs.sha256 AND is_whole)"
+)
+
+# The statements are put together from constants of this file.
+# ruff: noqa: S608
+
+
+def visible_size(connection: sqlite3.Connection, account: str, sha256: bytes) -> int | None:
+    """Returns the size of a blob that the account has written or a job of its refers to, or None."""
+    row = connection.execute(
+        "SELECT size FROM blobs WHERE sha256 = ?1"
+        " AND (EXISTS (SELECT 1 FROM uploads WHERE account = ?2 AND sha256 = ?1 AND is_whole)"
+        " OR EXISTS (SELECT 1 FROM job_blobs WHERE owner = ?2 AND sha256 = ?1))",
+        (sha256, account),
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+def insert(connection: sqlite3.Connection, sha256: bytes, size: int, now: int) -> None:
+    """Says that a blob is there; ``now`` is in nanoseconds since 1970."""
+    connection.execute(
+        "INSERT OR IGNORE INTO blobs (sha256, size, create_time) VALUES (?, ?, ?)", (sha256, size, now)
+    )
+
+
+def exists(connection: sqlite3.Connection, sha256: bytes) -> bool:
+    """Returns whether a blob is there, whoever may see it."""
+    return connection.execute("SELECT 1 FROM blobs WHERE sha256 = ?", (sha256,)).fetchone() is not None
+
+
+def set_upload(
+    connection: sqlite3.Connection, account: str, sha256: bytes, size: int, is_whole: bool, now: int
+) -> None:
+    """Remembers how much of a blob an account has written; ``is_whole`` makes that blob visible to it."""
+    connection.execute(
+        "INSERT OR REPLACE INTO uploads (account, sha256, size, is_whole, time) VALUES (?, ?, ?, ?, ?)",
+        (account, sha256, size, is_whole, now),
+    )
+
+
+def delete_upload(connection: sqlite3.Connection, account: str, sha256: bytes) -> None:
+    """Forgets that an account has written something; harmless where it has not."""
+    connection.execute("DELETE FROM uploads WHERE account = ? AND sha256 = ?", (account, sha256))
+
+
+def is_upload_older(connection: sqlite3.Connection, account: str, sha256: bytes, before: int) -> bool:
+    """Returns whether the account has an upload of this blob from before ``before``."""
+    row = connection.execute(
+        "SELECT 1 FROM uploads WHERE account = ? AND sha256 = ? AND time < ?", (account, sha256, before)
+    ).fetchone()
+    return row is not None
+
+
+def touch_uploads(connection: sqlite3.Connection, account: str, digests: Iterable[bytes], now: int) -> None:
+    """Makes uploads young again."""
+    connection.executemany(
+        "UPDATE uploads SET time = ? WHERE account = ? AND sha256 = ?",
+        [(now, account, sha256) for sha256 in digests],
+    )
+
+
+def uploaded_bytes(connection: sqlite3.Connection, account: str, but: Sequence[bytes]) -> int:
+    """Returns what the uploads of an account count, except those named."""
+    (total,) = connection.execute(
+        f"SELECT coalesce(sum(max(size, {SMALLEST_CHARGE})), 0) FROM uploads"
+        f" WHERE account = ? AND sha256 NOT IN ({','.join('?' * len(but))})",
+        (account, *but),
+    ).fetchone()
+    return int(total)
+
+
+def refer(connection: sqlite3.Connection, owner: str, job: int, digests: Iterable[bytes], role: int) -> None:
+    """Writes down that a job of ``owner`` refers to blobs that are there; their uploads end with that."""
+    for sha256 in digests:
+        connection.execute(
+            "INSERT OR IGNORE INTO job_blobs (owner, sha256, job, role) VALUES (?, ?, ?, ?)",
+            (owner, sha256, job, role),
+        )
+        delete_upload(connection, owner, sha256)
+
+
+def of_job(connection: sqlite3.Connection, job: int, role: int) -> list[tuple[bytes, int]]:
+    """Returns digest and size of the blobs that a job refers to in a role."""
+    return connection.execute(
+        "SELECT sha256, size FROM job_blobs JOIN blobs USING (sha256) WHERE job = ? AND role = ?", (job, role)
+    ).fetchall()
+
+
+def expire_uploads(connection: sqlite3.Connection, before: int) -> None:
+    """Forgets the uploads from before ``before``, which is in nanoseconds since 1970."""
+    connection.execute("DELETE FROM uploads WHERE time < ?", (before,))
+
+
+def unreferred(connection: sqlite3.Connection) -> list[bytes]:
+    """Returns the digests of the blobs that no upload and no job refers to."""
+    return [sha256 for (sha256,) in connection.execute(f"SELECT sha256 FROM blobs WHERE {_UNREFERRED}")]
+
+
+def delete_unreferred(connection: sqlite3.Connection, sha256: bytes) -> bool:
+    """Deletes a blob's row unless something refers to it by now; returns whether there is none any more."""
+    connection.execute(f"DELETE FROM blobs WHERE sha256 = ? AND {_UNREFERRED}", (sha256,))
+    return not exists(connection, sha256)
