@@ -19,6 +19,8 @@ MAX_VALUES: Final = 262_144
 """Values in one message, at any depth."""
 MAX_BLOB_VALUES: Final = 1_048_576
 """Values in one blob, at any depth."""
+MAX_DOCUMENT_VALUES: Final = 4_194_304
+"""Values in a message and in all the blobs that it refers to."""
 MAX_INLINE_BYTES: Final = 1 << 20
 """Serialized size of one Value or of one MapValue of inputs."""
 MAX_BIG_INT_CHARACTERS: Final = 4_300

@@ -4,17 +4,19 @@
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from aerlock.codec import qpy
 from aerlock.codec.arrays import fill_array, read_array
 from aerlock.codec.blob_stream import Reader
-from aerlock.codec.blobs import BlobSource, BlobWalker
+from aerlock.codec.blobs import LARGEST_BLOB_BYTES, BlobSource, BlobWalker
 from aerlock.codec.bounds import (
     LIST_LEVELS,
     MAP_LEVELS,
     MAX_BLOB_VALUES,
+    MAX_DOCUMENT_VALUES,
     MAX_VALUES,
     SCALARS,
     TAGGED_LEVELS,
@@ -44,11 +46,34 @@ def from_value(value: values_pb2.Value, blobs: BlobSource | None = None) -> Any:
     return _Decoder(_Document(blobs), MAX_VALUES).decode(value, 1)
 
 
-def from_map(entries: values_pb2.MapValue, blobs: BlobSource | None = None) -> dict[str, Any]:
-    """Decodes the entries into a dict; raises as `from_value` does."""
+def from_map(
+    entries: values_pb2.MapValue, blobs: BlobSource | None = None, name: str = "inputs"
+) -> dict[str, Any]:
+    """Decodes the entries into a dict; raises as `from_value` does, with ``name`` and the entry's key."""
     check_size(entries.ByteSize())
+    check_keys(entries)
+    decoder = _Decoder(_Document(blobs), MAX_VALUES)
     # The map stands at level 2, below the Value that it would be the kind of.
-    return _decode_map(entries, _Decoder(_Document(blobs), MAX_VALUES), 1)
+    level = 1 + MAP_LEVELS
+    decoder.enter(len(entries.entries), level)
+    found = {}
+    for entry in entries.entries:
+        with _located(f"{name}.{entry.key}"):
+            found[entry.key] = decoder.decode(entry.value, level)
+    return found
+
+
+@contextmanager
+def _located(path: str) -> Iterator[None]:
+    """Puts the place in front of what is wrong there."""
+    try:
+        yield
+    except ImportError as error:
+        raise ImportError(f"{path}: {error}") from error
+    except ValueBoundsError as error:
+        raise ValueBoundsError(f"{path}: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 class _Document:
@@ -56,19 +81,34 @@ class _Document:
 
     def __init__(self, blobs: BlobSource | None) -> None:
         self._blobs = blobs
-        self._opened: dict[str, Any] = {}
+        self._opened: dict[str, tuple[Any, int]] = {}
+        self._blob_bytes = 0
+        self._values = 0
         # What the types remember, such as vectors of parameters.
         self.memory: dict[Any, Any] = {}
 
     def decode_blob(self, blob: values_pb2.BlobRef) -> Any:
         """Decodes what is in a blob; one that is named again is read once, and copied."""
+        # What a small message makes of blobs that it names again and again has a bound, too.
+        self._blob_bytes += blob.size_bytes
+        if self._blob_bytes > LARGEST_BLOB_BYTES:
+            raise ValueBoundsError(f"the blobs of one value take more than {LARGEST_BLOB_BYTES:,} bytes")
         if blob.sha256 in self._opened:
-            return copy.deepcopy(self._opened[blob.sha256])
+            found, count = self._opened[blob.sha256]
+            self.count(count)
+            return copy.deepcopy(found)
         if self._blobs is None:
             raise ValueBoundsError("a value lies in a blob, and there is nowhere to read it from")
+        before = self._values
         with self._blobs.open(blob) as reader:
-            found = self._opened[blob.sha256] = _BlobDecoder(reader, blob.size_bytes, self).walk()
+            found = _BlobDecoder(reader, blob.size_bytes, self).walk()
+        self._opened[blob.sha256] = found, self._values - before
         return found
+
+    def count(self, values: int) -> None:
+        """Counts the Values of the message and of all its blobs."""
+        self._values += values
+        check_count(self._values, MAX_DOCUMENT_VALUES)
 
     def decode_tagged(self, tag: str, plain: Any) -> Any:
         """Makes what the tag says of the plainer object."""
@@ -107,6 +147,7 @@ class _Decoder:
         """Refuses ``width`` Values at a level where that is more, or deeper, than may be."""
         self._count += width
         check_count(self._count, self._most)
+        self.document.count(width)
         check_level(level if width else level - 1)
 
     def decode_blob(self, blob: values_pb2.BlobRef) -> Any:

@@ -8,8 +8,10 @@ from aerlock.codec.blobs import LARGEST_BLOB_BYTES, BlobSink
 from aerlock.codec.bounds import (
     MAX_BLOB_VALUES,
     MAX_BLOBS,
+    MAX_DOCUMENT_VALUES,
     MAX_INLINE_BYTES,
     ValueBoundsError,
+    check_count,
     check_tree,
 )
 from aerlock.v1.values_pb2 import MapValue, Value
@@ -107,9 +109,11 @@ def offload_map(entries: MapValue, large: Large, sink: BlobSink) -> None:
 
 
 def _move(moved: Sequence[Value], large: Large, sink: BlobSink) -> None:
+    count = 0
     for value in moved:
         large.fill_in(value)
-        check_tree((value,), 1, 1, MAX_BLOB_VALUES)
+        count += check_tree((value,), 1, 1, MAX_BLOB_VALUES)[0]
+        check_count(count, MAX_DOCUMENT_VALUES)
         value.blob_value.CopyFrom(sink.put([value.SerializeToString()]))
     if len(moved) + large.move(sink) > MAX_BLOBS:
         raise ValueBoundsError(
