@@ -140,9 +140,9 @@ def test_decoder_that_cannot_decode_is_refused_by_name(run):
     with pytest.raises(InputValueError, match="result_decoder must be a subclass of ResultDecoder"):
         run(STEPS, result_decoder=5)
     job = run(STEPS)
-    with pytest.raises(InputValueError, match="^decoder must be"):
+    with pytest.raises(InputValueError, match=r"^decoder must be"):
         job.result(decoder="json")
-    with pytest.raises(InputValueError, match="^decoder must be"):
+    with pytest.raises(InputValueError, match=r"^decoder must be"):
         job.stream_results(print, decoder=object())
 
 

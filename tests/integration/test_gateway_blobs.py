@@ -301,7 +301,7 @@ def test_second_stream_of_an_account_is_busy_and_that_of_another_is_not(accounts
 
 
 def test_concurrent_writers_each_write_their_blob(blobs):
-    contents = [some_bytes(2 * MIB + n) for n in range(12)]
+    contents = [some_bytes(2 * MIB + n) for n in range(8)]
     outcomes = queue.SimpleQueue()
     threads = [
         threading.Thread(target=lambda data=data: outcomes.put(blobs.write(data, chunk=200_000)))
@@ -351,13 +351,13 @@ def test_stream_without_a_valid_token_is_refused_before_anything_is_read(client,
     assert (error.code, error.reason) == (grpc.StatusCode.UNAUTHENTICATED, reason)
 
 
-def test_seventeenth_stream_of_an_account_is_refused(accounts, refused):
+def test_ninth_stream_of_an_account_is_refused(accounts, refused):
     accounts.gateway.start()
     with (
         accounts.gateway.client(accounts.first) as first,
         accounts.gateway.client(accounts.second) as second,
     ):
-        streams = [OpenStream(first) for _ in range(16)]
+        streams = [OpenStream(first) for _ in range(8)]
         refs = [BlobRef(sha256=os.urandom(32).hex(), size_bytes=100) for _ in streams]
         for stream, blob in zip(streams, refs, strict=True):
             stream.send(blob=blob, data=b"x")

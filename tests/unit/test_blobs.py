@@ -16,7 +16,7 @@ from aerlock_gateway.core import clock
 from aerlock_gateway.core.blob_files import BlobFiles
 from aerlock_gateway.core.blob_uploads import BlobUploads, UploadLimits
 from aerlock_gateway.core.blobs import UPLOAD_LIFETIME, Blobs, digest, record
-from aerlock_gateway.errors import AbortedError, NotFoundError, UnavailableError
+from aerlock_gateway.errors import AbortedError, InvalidArgumentError, NotFoundError, UnavailableError
 from aerlock_gateway.store import blobs, jobs, schema
 from aerlock_gateway.store.database import Database
 
@@ -88,6 +88,8 @@ async def test_writer_that_sends_nothing_is_sent_away_and_leaves_what_had_come(t
         assert raised.value.reason == "BLOB_IDLE"
         (missing,) = await gateway.blobs.find_missing("alice", [ref_of(data)])
         assert missing.written_bytes == 400
+        counted = await gateway.database.read(lambda c: blobs.uploaded_bytes(c, "alice", []))
+        assert counted == blobs.SMALLEST_CHARGE
 
 
 async def test_first_message_that_never_comes_ends_the_stream(tmp_path):
@@ -122,6 +124,33 @@ async def test_writer_that_is_cancelled_lets_the_next_go_on(tmp_path):
         assert await read(gateway, ref_of(data)) == data
 
 
+async def test_blob_that_had_come_whole_is_there_although_its_writer_went_away(tmp_path):
+    data = os.urandom(1000)
+    arrived = asyncio.Event()
+
+    async def requests():
+        yield WriteBlobRequest(blob=ref_of(data), data=data)
+        arrived.set()
+
+    async with opened(tmp_path) as gateway:
+        writing = asyncio.create_task(gateway.uploads.write("alice", requests()))
+        await asyncio.wait_for(arrived.wait(), SOON)
+        writing.cancel()
+        await asyncio.wait([writing])
+        assert writing.cancelled()
+        assert await read(gateway, ref_of(data)) == data
+
+
+async def test_what_is_discarded_counts_no_more(tmp_path):
+    data = os.urandom(1000)
+    async with opened(tmp_path) as gateway:
+        await write(gateway, data[:400], ref_of(data))
+        with pytest.raises(InvalidArgumentError):
+            await write(gateway, bytes(1000), ref_of(data))
+        assert await gateway.database.read(lambda c: blobs.uploaded_bytes(c, "alice", [])) == 0
+        assert files_of(gateway) == []
+
+
 async def test_blob_of_a_job_is_seen_by_its_owner_and_by_nobody_else(tmp_path):
     data = os.urandom(100)
     async with opened(tmp_path) as gateway:
@@ -139,7 +168,7 @@ async def test_blob_in_another_size_is_missing(tmp_path):
     async with opened(tmp_path) as gateway:
         await write(gateway, data)
         other = BlobRef(sha256=ref_of(data).sha256, size_bytes=99)
-        (missing,) = await gateway.blobs.find_missing("alice", [other])
+        (missing,) = await gateway.blobs.find_missing("alice", [ref_of(data), other])
         assert missing.blob == other
 
 

@@ -102,10 +102,9 @@ def test_plain_objects_come_back_equal_in_type_and_value(obj):
 @settings(max_examples=150, deadline=None)
 def test_arrays_come_back_writable_with_their_elements(array):
     decoded = round_trip(array)
-    native = array.astype(array.dtype.newbyteorder("="))
-    assert decoded.dtype == native.dtype
+    assert decoded.dtype == array.dtype
     assert decoded.shape == array.shape
-    assert decoded.tobytes() == native.tobytes()
+    assert decoded.tobytes() == array.tobytes()
     assert decoded.flags.writeable
     assert decoded.flags.owndata
 
@@ -209,8 +208,7 @@ def test_callable_becomes_none_with_a_warning():
     [
         ({"ansatz": [0, 1, 2, {"params": object()}]}, r"inputs\.ansatz\[3\]\.params is a builtins\.object"),
         ({"a b": ({1: object()},)}, r"inputs\['a b'\]\[0\]"),
-        ({"a": np.array(["text"])}, r"inputs\.a is an array of <U4"),
-        ({"a": np.array([object()])}, r"inputs\.a is an array of object"),
+        ({"a": np.array([object()])}, r"inputs\.a\.items\[0\] is a builtins\.object"),
         ({"a": [bytearray(b"x")]}, r"inputs\.a\[0\] is a builtins\.bytearray"),
     ],
 )

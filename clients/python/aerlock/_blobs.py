@@ -31,6 +31,8 @@ _RETRIED: Final = frozenset(
         grpc.StatusCode.OUT_OF_RANGE,
     }
 )
+_TOO_MANY_STREAMS: Final = "TOO_MANY_STREAMS"
+_DAMAGED: Final = "BLOB_DIGEST_MISMATCH"
 
 
 class BlobUploads:
@@ -73,7 +75,8 @@ class BlobUploads:
                 )
             except grpc.RpcError as error:
                 self._connection.check_open()
-                tries.wait_after(error)
+                # What an earlier try left may have been damaged by a power cut; it is discarded then.
+                tries.wait_after(error, again=(_DAMAGED,) if missing.written_bytes else ())
             missing = next(iter(self._find_missing([blob])), None)
 
     def _requests(self, blob: BlobRef, offset: int) -> Iterator[blobs_pb2.WriteBlobRequest]:
@@ -167,9 +170,11 @@ class _Tries:
         if position > self._progress:
             self._progress, self._count = position, 0
 
-    def wait_after(self, error: grpc.RpcError) -> None:
-        """Pauses, or raises what the error means."""
+    def wait_after(self, error: grpc.RpcError, again: Sequence[str] = ()) -> None:
+        """Pauses, or raises what the error means; reasons in ``again`` are worth another try, too."""
         self._count += 1
-        if cast("grpc.Call", error).code() not in _RETRIED or self._count >= _TRIES:
-            raise to_exception(error) from None
+        known = to_exception(error)
+        passing = cast("grpc.Call", error).code() in _RETRIED or known.reason in (_TOO_MANY_STREAMS, *again)
+        if not passing or self._count >= _TRIES:
+            raise known from None
         self._sleep(min(_SHORTEST_WAIT * 2 ** (self._count - 1), _LONGEST_WAIT))

@@ -1,12 +1,16 @@
 """Objects to and from a server: the codec, with the server's versions and its blobs."""
 
-from typing import Any
+import threading
+from typing import Any, Final
 
 from aerlock import codec
 from aerlock._blobs import BlobDownloads, BlobUploads
 from aerlock._channel import Connection
 from aerlock.v1 import server_pb2
 from aerlock.v1.values_pb2 import MapValue, Value
+
+# Half of what a server lets one account write at a time.
+_SENT_AT_ONCE: Final = 4
 
 
 class Values:
@@ -15,6 +19,7 @@ class Values:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._downloads = BlobDownloads(connection)
+        self._sending = threading.BoundedSemaphore(_SENT_AT_ONCE)
         self._info: server_pb2.GetServerInfoResponse | None = None
 
     def send_inputs(self, inputs: dict[str, Any]) -> MapValue:
@@ -29,7 +34,8 @@ class Values:
             blobs=uploads, qpy_version=info.qpy_version or None, codec_version=info.codec_version or None
         )
         encoded = codec.to_map(inputs, "inputs", options)
-        uploads.send()
+        with self._sending:
+            uploads.send()
         return encoded
 
     def decode(self, value: Value) -> Any:  # noqa: ANN401

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -30,15 +30,7 @@ class BlobFiles:
 
     async def run(self, work: Callable[[], T]) -> T:
         """Runs ``work`` in a thread. Also a caller that is cancelled goes on only when ``work`` is done."""
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            while not future.done():
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.wait([future])
-            future.exception()  # looked at, so that nobody warns of it
-            raise
+        return await unbroken(asyncio.get_running_loop().run_in_executor(self._threads, work))
 
     async def room(self) -> int:
         """Returns how many bytes blobs may still take: the disk keeps something for the database."""
@@ -69,3 +61,17 @@ class BlobFiles:
     def close(self) -> None:
         """Ends the threads when what they do is done."""
         self._threads.shutdown(wait=False)
+
+
+async def unbroken(work: Awaitable[T]) -> T:
+    """Awaits ``work``; a caller that is cancelled meanwhile goes on only when it is done."""
+    future = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        while not future.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([future])
+        if not future.cancelled():
+            future.exception()  # looked at, so that nobody warns of it
+        raise

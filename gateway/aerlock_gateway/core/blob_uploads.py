@@ -20,7 +20,7 @@ from aerlock.codec.bounds import ValueBoundsError, check_blob_ref
 from aerlock.v1.blobs_pb2 import WriteBlobRequest
 from aerlock.v1.values_pb2 import BlobRef
 from aerlock_gateway.core import clock
-from aerlock_gateway.core.blob_files import BlobFiles
+from aerlock_gateway.core.blob_files import BlobFiles, unbroken
 from aerlock_gateway.core.blobs import Blobs, digest, record
 from aerlock_gateway.core.streams import Streams
 from aerlock_gateway.errors import (
@@ -33,8 +33,9 @@ from aerlock_gateway.errors import (
 from aerlock_gateway.store import blobs
 from aerlock_gateway.store.database import Database
 
-_WRITES: Final = 16
-_ALL_WRITES: Final = 64
+# What gRPC holds of a stream ahead of its reader is some ten chunks.
+_WRITES: Final = 8
+_ALL_WRITES: Final = 32
 _RETRY_SECONDS: Final = 5.0
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
@@ -67,7 +68,7 @@ class BlobUploads:
         with self._writes.opened(account):
             first = await self._next(requests) or WriteBlobRequest()
             self._check_first(first)
-            if await self._blobs.present(account, [first.blob]):
+            if not await self._blobs.missing(account, [first.blob]):
                 return first.blob.size_bytes
             with _told_apart(), self._alone(account, first.blob):
                 await self._check_room(account)
@@ -79,29 +80,34 @@ class BlobUploads:
         blob = first.blob
 
         def keep(connection: sqlite3.Connection) -> None:
-            blobs.set_upload(connection, account, digest(blob), writer.written, False, clock.now())
+            blobs.insert_partial_upload(connection, account, digest(blob), writer.written, clock.now())
+
+        def forget(connection: sqlite3.Connection) -> None:
+            blobs.delete_upload(connection, account, digest(blob))
 
         async with self._files.writer(blob, first.offset, account) as writer:
             try:
                 await self._receive(writer, first, requests)
                 if writer.is_whole:
-                    await self._files.run(writer.finish)
-                    await self._database.write(partial(self._commit, account=account, blob=blob))
+                    # Also for a caller that goes away now: all of it is here.
+                    await unbroken(self._finish(account, blob, writer))
                 else:
                     await self._database.write(keep)
             except BlobContentError:
-                await self._database.write(
-                    lambda connection: blobs.delete_upload(connection, account, digest(blob))
-                )
+                await self._database.write(forget)
                 raise
             except BaseException:
                 await self._database.write(keep)
                 raise
             return writer.written
 
+    async def _finish(self, account: str, blob: BlobRef, writer: BlobWriter) -> None:
+        await self._files.run(writer.finish)
+        await self._database.write(partial(self._commit, account=account, blob=blob))
+
     def _commit(self, connection: sqlite3.Connection, account: str, blob: BlobRef) -> None:
         record(connection, self._files.directory, [blob])
-        blobs.set_upload(connection, account, digest(blob), blob.size_bytes, True, clock.now())
+        blobs.insert_upload(connection, account, digest(blob), blob.size_bytes, clock.now())
 
     async def _receive(
         self, writer: BlobWriter, first: WriteBlobRequest, requests: AsyncIterator[WriteBlobRequest]

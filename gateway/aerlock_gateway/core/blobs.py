@@ -5,6 +5,7 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
+from itertools import compress
 from typing import Final
 
 from aerlock.blob_directory import BlobDirectory
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 UPLOAD_LIFETIME: Final = clock.DAY
 """How long what no job refers to is kept."""
 
+# An upload that is older becomes young again when its account asks for it.
 _FRESH: Final = clock.DAY // 24
 _SWEEP_SECONDS: Final = 3600.0
 _READS: Final = 16
@@ -51,30 +53,24 @@ class Blobs:
         Raises `InvalidArgumentError`.
         """
         _check_refs(refs)
-        present = await self.present(account, refs)
-        missing = [ref for ref in refs if ref.sha256 not in present]
+        missing = await self.missing(account, refs)
+        kept = self._files.directory.written_bytes
+        return await self._files.run(
+            lambda: [MissingBlob(blob=ref, written_bytes=kept(ref, account)) for ref in missing]
+        )
 
-        def kept() -> list[MissingBlob]:
-            directory = self._files.directory
-            return [
-                MissingBlob(blob=ref, written_bytes=directory.written_bytes(ref, account)) for ref in missing
-            ]
+    async def missing(self, account: str, refs: Sequence[BlobRef]) -> list[BlobRef]:
+        """Returns those that the account does not see in the size that the refs say.
 
-        return await self._files.run(kept)
-
-    async def present(self, account: str, refs: Sequence[BlobRef]) -> set[str]:
-        """Returns the digests of those that the account sees, in the size that the refs say.
-
-        Uploads among them stay for a while from now on: whoever asks is about to refer to them.
+        Uploads among the others stay for a while from now on: whoever asks is about to refer to them.
         """
-
         now = clock.now()
 
-        def look_up(connection: sqlite3.Connection) -> tuple[list[BlobRef], list[bytes]]:
-            visible = [ref for ref in refs if is_visible(connection, account, ref)]
+        def look_up(connection: sqlite3.Connection) -> tuple[list[bool], list[bytes]]:
+            visible = [is_visible(connection, account, ref) for ref in refs]
             old = [
                 digest(ref)
-                for ref in visible
+                for ref in compress(refs, visible)
                 if blobs.is_upload_older(connection, account, digest(ref), now - _FRESH)
             ]
             return visible, old
@@ -82,9 +78,11 @@ class Blobs:
         visible, old = await self._database.read(look_up)
         if old:
             await self._database.write(lambda connection: blobs.touch_uploads(connection, account, old, now))
-        # Rows without files: a backup without its blobs. Then they are simply missing.
-        directory = self._files.directory
-        return await self._files.run(lambda: {ref.sha256 for ref in visible if directory.has(ref)})
+        # A row without its file, as after a restored backup: the blob is simply missing.
+        has = self._files.directory.has
+        return await self._files.run(
+            lambda: [ref for ref, seen in zip(refs, visible, strict=True) if not (seen and has(ref))]
+        )
 
     async def read(self, account: str, request: ReadBlobRequest) -> AsyncIterator[bytes]:
         """Yields a blob in chunks; raises `NotFoundError`, `OutOfRangeError` and `ExhaustedError`."""
@@ -161,17 +159,13 @@ def record(connection: sqlite3.Connection, directory: BlobDirectory, refs: Seque
         blobs.insert(connection, digest(ref), ref.size_bytes, clock.now())
 
 
-def refer(
-    connection: sqlite3.Connection, account: str, job: int, inputs: MapValue, refs: Sequence[BlobRef]
+def check_visible(
+    connection: sqlite3.Connection, account: str, inputs: MapValue, refs: Sequence[BlobRef]
 ) -> None:
-    """Writes down that the inputs of a job refer to blobs.
-
-    Raises `InvalidArgumentError` that names the inputs whose blobs the account does not have.
-    """
+    """Raises `InvalidArgumentError` that names the inputs whose blobs the account does not have."""
     unknown = {ref.sha256 for ref in refs if not is_visible(connection, account, ref)}
     if unknown:
         raise InvalidArgumentError.of(_unknown_inputs(inputs, unknown), reason="BLOB_NOT_FOUND")
-    blobs.refer(connection, account, job, map(digest, refs), blobs.INPUT)
 
 
 def _unknown_inputs(inputs: MapValue, unknown: set[str]) -> list[Violation]:

@@ -6,6 +6,7 @@ import sqlite3
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
@@ -14,7 +15,7 @@ from aerlock.v1.jobs_pb2 import JOB_STATE_CANCELLING, JOB_STATE_QUEUED, Job, Job
 from aerlock.v1.programs_pb2 import Program
 from aerlock.v1.values_pb2 import BlobRef, MapValue
 from aerlock_gateway.core import catalog, clock
-from aerlock_gateway.core.blobs import refer
+from aerlock_gateway.core.blobs import check_visible, digest
 from aerlock_gateway.core.bounds import EXECUTION_TIME, is_execution_time
 from aerlock_gateway.core.checker import Checker
 from aerlock_gateway.core.executor_link import ExecutorLink
@@ -23,7 +24,7 @@ from aerlock_gateway.core.inputs import resolve_inputs
 from aerlock_gateway.core.joblog import Appended, JobLog
 from aerlock_gateway.core.jobs import find_visible, to_message
 from aerlock_gateway.errors import ExhaustedError, InvalidArgumentError, Violation
-from aerlock_gateway.store import accounts, jobs, programs
+from aerlock_gateway.store import accounts, blobs, jobs, programs
 from aerlock_gateway.store.database import Database
 
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -76,6 +77,9 @@ class Runs:
         inputs, refs = await resolve_inputs(
             self._checker, request.inputs, json.loads(row.signature), program.parameters_schema
         )
+        if refs:
+            # Ahead of the transaction, which looks again: the one writer is not for refusing.
+            await self._database.read(partial(check_visible, account=account, inputs=inputs, refs=refs))
         return await self._create(key, self._new_job(account, request, row, program, inputs), inputs, refs)
 
     async def cancel(self, account: str, job_id: str) -> Job:
@@ -105,9 +109,9 @@ class Runs:
                     f"{self._limits.max_queued_jobs} jobs wait already; try again later",
                     retry_seconds=_RETRY_SECONDS,
                 )
+            check_visible(connection, job.owner, inputs, refs)
             appended = self._joblog.insert(connection, job)
-            if refs:
-                refer(connection, job.owner, appended.heads[0].id, inputs, refs)
+            blobs.refer(connection, job.owner, appended.heads[0].id, map(digest, refs), blobs.INPUT)
             key.remember(connection, job.job_id)
             return appended, find_visible(connection, job.owner, job.job_id)
 

@@ -44,13 +44,22 @@ def exists(connection: sqlite3.Connection, sha256: bytes) -> bool:
     return connection.execute("SELECT 1 FROM blobs WHERE sha256 = ?", (sha256,)).fetchone() is not None
 
 
-def set_upload(
-    connection: sqlite3.Connection, account: str, sha256: bytes, size: int, is_whole: bool, now: int
-) -> None:
-    """Remembers how much of a blob an account has written; ``is_whole`` makes that blob visible to it."""
+def insert_upload(connection: sqlite3.Connection, account: str, sha256: bytes, size: int, now: int) -> None:
+    """Says that an account has written a blob whole, which makes it visible to it."""
     connection.execute(
-        "INSERT OR REPLACE INTO uploads (account, sha256, size, is_whole, time) VALUES (?, ?, ?, ?, ?)",
-        (account, sha256, size, is_whole, now),
+        "INSERT OR REPLACE INTO uploads (account, sha256, size, is_whole, time) VALUES (?, ?, ?, 1, ?)",
+        (account, sha256, size, now),
+    )
+
+
+def insert_partial_upload(
+    connection: sqlite3.Connection, account: str, sha256: bytes, size: int, now: int
+) -> None:
+    """Says how much is kept of a blob that an account has not written whole."""
+    connection.execute(
+        "INSERT INTO uploads (account, sha256, size, is_whole, time) VALUES (?, ?, ?, 0, ?)"
+        " ON CONFLICT DO UPDATE SET size = excluded.size, time = excluded.time WHERE NOT is_whole",
+        (account, sha256, size, now),
     )
 
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from aerlock.codec import qpy
 from aerlock.codec.arrays import describe_array, is_plain, numbers_to_array, write_array
 from aerlock.codec.blobs import BlobSink
 from aerlock.codec.bounds import (
@@ -29,9 +28,11 @@ from aerlock.codec.bounds import (
     check_size,
     check_tree,
 )
+from aerlock.codec.circuit_notes import Note
 from aerlock.codec.offload import LARGE_BYTES, Large, head_of, offload, offload_map
 from aerlock.codec.registry import BY_CLASS
 from aerlock.codec.tagged import Tagged, TaggedType, path_of
+from aerlock.codec.types.circuits import CIRCUIT_TAG, INSTRUCTION, INSTRUCTION_BASES, Qpy, write_with_notes
 from aerlock.codec.types.numpy import array_to_tagged
 from aerlock.codec.types.python import DICT, LIST
 from aerlock.v1 import values_pb2
@@ -78,7 +79,7 @@ class _Encoding:
         self.deepest = deepest
         self.large = Large()
         # A circuit that comes again is written once; the object is kept so that its id stays its own.
-        self.circuits: dict[int, tuple[Any, bytes]] = {}
+        self.circuits: dict[int, tuple[Any, Qpy, list[Note]]] = {}
 
 
 def to_value(obj: object, name: str = "value", options: EncodeOptions = _DEFAULT) -> values_pb2.Value:
@@ -356,15 +357,22 @@ def _encode_circuit(target: values_pb2.Value, obj: Any, level: int, encoding: _E
     written = encoding.circuits.get(id(obj))
     if written is None:
         try:
-            written = (obj, qpy.write_circuit(obj, encoding.options.qpy_version))
+            written = (obj, *write_with_notes(obj, encoding.options.qpy_version))
         except ValueError as error:
             raise _EncodeError(ValueError, f"is a circuit that cannot be sent: {error}") from error
         encoding.circuits[id(obj)] = written
-    content = written[1]
-    if len(content) > LARGE_BYTES:
-        _encode_large(target, head_of(len(content), _CIRCUIT, _CIRCUIT_QPY), content, encoding)
+    _, content, notes = written
+    if notes:
+        _encode_as(target, CIRCUIT_TAG, {"circuit": content, "notes": notes}, level, encoding)
     else:
-        target.circuit_value.qpy = content
+        _encode_qpy(target, content, level, encoding)
+
+
+def _encode_qpy(target: values_pb2.Value, obj: Qpy, level: int, encoding: _Encoding) -> None:
+    if len(obj) > LARGE_BYTES:
+        _encode_large(target, head_of(len(obj), _CIRCUIT, _CIRCUIT_QPY), obj, encoding)
+    else:
+        target.circuit_value.qpy = obj
 
 
 def _encode_other(target: values_pb2.Value, obj: Any, level: int, encoding: _Encoding) -> None:
@@ -389,9 +397,12 @@ def _encoder_of(cls: type) -> "_Encoder | None":
         return lambda target, obj, level, encoding: _encode_tagged(target, obj, tagged, level, encoding)
     if path_of(cls) == "numpy.ndarray":
         return _encode_array
+    bases = {path_of(base) for base in cls.__mro__}
     # QPY writes what a circuit of the library holds; the class itself does not travel.
-    if any(path_of(base) == "qiskit.circuit.quantumcircuit.QuantumCircuit" for base in cls.__mro__):
+    if "qiskit.circuit.quantumcircuit.QuantumCircuit" in bases:
         return _encode_circuit
+    if bases & INSTRUCTION_BASES:
+        return lambda target, obj, level, encoding: _encode_tagged(target, obj, INSTRUCTION, level, encoding)
     return None
 
 
@@ -411,4 +422,5 @@ _ENCODERS: Final[dict[type, _Encoder]] = {
     dict: _encode_dict,
     datetime: _encode_datetime,
     Tagged: _encode_unknown_tag,
+    Qpy: _encode_qpy,
 }

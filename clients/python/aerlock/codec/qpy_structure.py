@@ -127,7 +127,9 @@ class _Walker:
         end = self._at + size
         self._depth += 1
         if self._depth > MAX_NESTING:
-            raise ValueError(f"the circuit nests deeper than {MAX_NESTING} blocks, definitions or expressions")
+            raise ValueError(
+                f"the circuit nests deeper than {MAX_NESTING} blocks, definitions or expressions"
+            )
         yield
         self._depth -= 1
         self._expect(end)
@@ -258,7 +260,9 @@ class _Walker:
         name, elements, _, _ = self._take(_ELEMENT)
         # Every element of a vector names its size; the vector is made once, and only what is used of it.
         if elements > MAX_QPY_BITS:
-            raise ValueError(f"a vector of {elements:,} parameters is refused: at most {MAX_QPY_BITS:,} are read")
+            raise ValueError(
+                f"a vector of {elements:,} parameters is refused: at most {MAX_QPY_BITS:,} are read"
+            )
         self._skip(name)
 
     def _expression(self) -> None:

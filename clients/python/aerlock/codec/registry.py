@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from aerlock.codec import qiskit_types
 from aerlock.codec.tagged import TaggedType
-from aerlock.codec.types import numpy, parameters, python, times
+from aerlock.codec.types import circuits, numpy, parameters, python, times
 
 def _qiskit(name, module, to_plain, from_plain):
     return TaggedType(f"qiskit.{name}", (f"qiskit.{module}.{name}",), to_plain, from_plain)
@@ -16,6 +16,7 @@ TAGGED_TYPES: Final = (
     *times.TYPES,
     *numpy.TYPES,
     *parameters.TYPES,
+    *circuits.TYPES,
     _qiskit("Counts", "result.counts", dict, qiskit_types.counts_from_plain),
     _qiskit("Result", "result.result", qiskit_types.result_to_plain, qiskit_types.result_from_plain),
     _qiskit(

@@ -48,7 +48,7 @@ class RuntimeDecoder(json.JSONDecoder):
             raise ImportError(
                 f"a value of type {tag} needs {package} to be read: pip install {package}"
             ) from error
-        except (KeyboardInterrupt, SystemExit):
+        except (KeyboardInterrupt, SystemExit, MemoryError):
             raise
         except BaseException as error:  # a panic of compiled code is no Exception
             raise ValueError(f"a value of type {tag} is malformed: {error}") from error

@@ -11,6 +11,7 @@ from aerlock.codec.decode import from_value
 from aerlock.codec.encode import to_value
 from aerlock.codec.hashing import check_hashes
 from aerlock.codec.runtime_json import payloads
+from aerlock.codec.tagged import require
 from aerlock.v1 import values_pb2
 
 Tagged = dict[str, Any]
@@ -22,13 +23,6 @@ _EXTRAPOLATOR: Final = re.compile(r"linear|exponential|double_exponential|polyno
 def tagged(tag: str, value: object, **more: object) -> Tagged:
     """The JSON object of one value; ``more`` is for readers of this package, others pass over it."""
     return {"__type__": tag} | {f"__{name}__": item for name, item in more.items()} | {"__value__": value}
-
-
-def require(kind: type, value: Any) -> Any:
-    """``value``, if it is of exactly this type; raises TypeError otherwise."""
-    if type(value) is not kind:
-        raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}")
-    return value
 
 
 def require_plain(value: Any) -> Any:

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from typing import Any, Final
 from uuid import UUID
 
-from aerlock.codec.qpy import MAX_QPY_BITS, check_qpy
+from aerlock.codec.qpy import check_qpy
+from aerlock.codec.qpy_structure import MAX_QPY_BITS, NEWEST_QPY_VERSION
 from aerlock.codec.runtime_json import payloads
 from aerlock.codec.runtime_json.document import current_document
-from aerlock.codec.runtime_json.python_types import Tagged, require, require_plain, tagged
+from aerlock.codec.runtime_json.python_types import Tagged, require_plain, tagged
 from aerlock.codec.runtime_json.settings import read_settings
+from aerlock.codec.tagged import require
 
 _BYTES_OF_A_BIT: Final = 256
 """What a qubit or a parameter of a vector takes in memory, rounded up."""
@@ -32,8 +34,9 @@ def _write_qpy(circuit: Any) -> str:
     from aerlock.codec.runtime_json.encoder import RuntimeEncoder
 
     buffer = io.BytesIO()
+    version = min(qpy.common.QPY_VERSION, NEWEST_QPY_VERSION)
     try:
-        qpy.dump(circuit, buffer, metadata_serializer=RuntimeEncoder)
+        qpy.dump(circuit, buffer, metadata_serializer=RuntimeEncoder, version=version)
     except Exception as error:
         raise ValueError(f"QPY cannot hold this circuit: {error}") from error
     return payloads.pack(buffer.getvalue())

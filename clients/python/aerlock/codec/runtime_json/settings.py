@@ -11,7 +11,8 @@ import copy
 from collections.abc import Callable
 from typing import Any, Final
 
-from aerlock.codec.runtime_json.python_types import Tagged, is_numeric_array, require, tagged
+from aerlock.codec.runtime_json.python_types import Tagged, is_numeric_array, tagged
+from aerlock.codec.tagged import require
 
 
 def write_settings(obj: Any) -> Tagged:

@@ -11,6 +11,8 @@ from aerlock.codec.tagged import TaggedType, require, require_keys
 
 MAX_VECTOR_LENGTH: Final = 100_000
 """Elements of the vectors of one document, whether something uses them or not: each takes memory."""
+# By name, since a gate's parameters are many and asking one for its UUID takes long.
+_KEPT: Final = frozenset({"float", "int", "Parameter", "ParameterVectorElement"})
 _VECTORS: Final = "parameter vectors"
 
 
@@ -77,14 +79,20 @@ def _make_vector(name: str, length: int, root: UUID) -> Any:
 
 def _expression_to_plain(expression: Any) -> list[Any]:
     """Gives the steps that make the expression, in reverse Polish notation."""
-    steps: list[Any] = []
+    stack: list[list[Any]] = [[]]
     for step in expression._qpy_replay:
         name = str(step.op).removeprefix("OpCode.")
-        if name not in _OPERATORS:
+        # What is not told is the result of an earlier step, the last one first.
+        right = stack.pop() if step.rhs is None and name in _TWO_OPERANDS else [step.rhs]
+        left = stack.pop() if step.lhs is None else [step.lhs]
+        if name in _FUNCTIONS:
+            stack.append([*left, _FUNCTIONS[name]])
+        elif name in _TWO_OPERANDS:
+            operands = right + left if name.startswith("R") else left + right
+            stack.append([*operands, _TWO_OPERANDS[name]])
+        else:
             raise TypeError(f"its operation {name} is not known here")
-        steps += [operand for operand in (step.lhs, step.rhs) if operand is not None]
-        steps.append(_OPERATORS[name])
-    steps = steps or [expression.numeric()]
+    steps = stack[-1] or [expression.numeric()]
     if not same_expression(_expression_from_plain(steps), expression):
         raise TypeError("Qiskit does not tell how it was made: simplify it, or bind its parameters")
     return steps
@@ -128,6 +136,21 @@ def _constant(operand: Any) -> Any:
     return stand_in.assign(stand_in, operand)
 
 
+def survives_qpy(param: Any) -> bool:
+    """Tells whether QPY gives back this parameter of an instruction; of a number it makes a float.
+
+    In expressions, Qiskit swaps the parts of complex constants, and cannot read functions of constants.
+    """
+    if type(param).__name__ in _KEPT or not hasattr(param, "_qpy_replay"):
+        return True
+    return not any(
+        type(step.lhs) is complex
+        or type(step.rhs) is complex
+        or (type(step.lhs) in (int, float) and str(step.op).removeprefix("OpCode.") in _FUNCTIONS)
+        for step in param._qpy_replay
+    )
+
+
 def same_expression(left: Any, right: Any) -> bool:
     """Tells whether two expressions have the same value, though Qiskit may have simplified one of them."""
     if left == right:
@@ -157,9 +180,6 @@ _BINARY: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "*": operator.mul,
     "/": operator.truediv,
     "**": operator.pow,
-    "rsub": lambda left, right: right - left,
-    "rdiv": lambda left, right: right / left,
-    "rpow": lambda left, right: right**left,
 }
 _UNARY: Final = {
     "sin": "sin",
@@ -174,14 +194,18 @@ _UNARY: Final = {
     "sign": "sign",
     "conj": "conjugate",
 }
-_OPERATORS: Final = {
+# By Qiskit's names of the operations; those with an R take their operands the other way around.
+_TWO_OPERANDS: Final = {
     "ADD": "+",
     "SUB": "-",
     "MUL": "*",
     "DIV": "/",
     "POW": "**",
-} | {name.upper(): name for name in (*_UNARY, "rsub", "rdiv", "rpow")}
-"""By Qiskit's names of the operations."""
+    "RSUB": "-",
+    "RDIV": "/",
+    "RPOW": "**",
+}
+_FUNCTIONS: Final = {name.upper(): name for name in _UNARY}
 
 
 def _path(name: str) -> tuple[str, ...]:

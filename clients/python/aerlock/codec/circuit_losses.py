@@ -1,0 +1,196 @@
+"""Finds what QPY has made of a circuit, by comparing the copy with the original in every part."""
+
+# ruff: noqa: ANN401  (an object of any type may come)
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from aerlock.codec.circuit_notes import BASES, Note, inner_circuits, is_defined_by_hand
+from aerlock.codec.types.parameters import same_expression, survives_qpy
+
+_LONGEST_NAME: Final = 1_000
+_GENERATED_NAME: Final = re.compile(r"circuit-\d+(-\d+)?")
+_SIMPLE: Final = frozenset({"barrier", "measure", "reset"})
+# Qiskit says that two of these are different even if both were made alike.
+_UNEQUAL: Final = frozenset({"UCRXGate", "UCRYGate", "UCRZGate", "DiagonalGate"})
+
+
+def survives(circuit: Any) -> bool:
+    """Tells, fast, that QPY keeps the whole circuit; False where one has to look closer.
+
+    A gate's numbers come back as floats, whatever type of number they were.
+    """
+    return (
+        circuit.layout is None
+        and not circuit.num_identifiers
+        and not circuit.ancillas
+        and type(circuit.name) is str
+        and len(circuit.name) <= _LONGEST_NAME
+        and is_json(circuit.metadata)
+        and survives_qpy(circuit.global_phase)
+        and circuit.qubits == [bit for register in circuit.qregs for bit in register]
+        and circuit.clbits == [bit for register in circuit.cregs for bit in register]
+        and all(map(_instruction_survives, circuit.data))
+    )
+
+
+def _instruction_survives(instruction: Any) -> bool:
+    if instruction.is_standard_gate():
+        return instruction.label != "" and all(map(survives_qpy, instruction.params))
+    if instruction.name not in _SIMPLE or instruction.label == "":
+        return False
+    return instruction.operation.base_class.__module__ in _SIMPLE_MODULES
+
+
+_SIMPLE_MODULES: Final = frozenset(f"qiskit.circuit.{name}" for name in _SIMPLE)
+
+
+def is_json(obj: Any) -> bool:
+    """Tells whether JSON gives back exactly this object."""
+    if type(obj) is dict:
+        return all(type(key) is str for key in obj) and all(map(is_json, obj.values()))
+    if type(obj) is list:
+        return all(map(is_json, obj))
+    return obj is None or type(obj) in (str, int, float, bool)
+
+
+def find_differences(original: Any, copy: Any) -> list[Note]:
+    """Compares a circuit with its copy; returns the notes that make the copy equal.
+
+    Raises ValueError that names the place of what no note can mend.
+    """
+    _require(original.name == copy.name, [], "its name")
+    _require(original.layout == copy.layout, [], "its layout")
+    return list(_circuit(original, copy, []))
+
+
+def _require(condition: bool, at: list[Any], what: str) -> None:
+    if not condition:
+        raise ValueError(f"QPY does not keep {what}{_place(at)}")
+
+
+def _place(at: list[Any]) -> str:
+    steps = [f"data[{step}]" if isinstance(step, int) else step for step in at]
+    text = ".".join(steps).replace("block.data[", "blocks[")
+    return f" at {text}" if text else ""
+
+
+def _circuit(original: Any, copy: Any, at: list[Any]) -> Iterator[Note]:
+    _require(_bits(original) == _bits(copy), at, "the bits and registers")
+    for names in ("iter_input_vars", "iter_captures", "iter_declared_vars", "iter_declared_stretches"):
+        _require(list(getattr(original, names)()) == list(getattr(copy, names)()), at, "the variables")
+    _require(_same(original.global_phase, copy.global_phase), at, "the global phase")
+    _require(len(original.data) == len(copy.data), at, "the instructions")
+    changes = {}
+    if original.name != copy.name and not _GENERATED_NAME.fullmatch(original.name or "circuit-0"):
+        changes["name"] = original.name
+    if original.metadata != copy.metadata or not is_json(original.metadata):
+        changes["metadata"] = original.metadata
+    if changes:
+        yield {"at": at, **changes}
+    for position, (left, right) in enumerate(zip(original.data, copy.data, strict=True)):
+        where = [*at, position]
+        for ours, theirs in ((left.qubits, right.qubits), (left.clbits, right.clbits)):
+            _require(_indices(original, ours) == _indices(copy, theirs), where, "the bits of an instruction")
+        if left.is_standard_gate() and right.is_standard_gate() and left.label == right.label:
+            _require(left.name == right.name and _same(left.params, right.params), where, f"a gate {left.name!r}")
+        else:
+            yield from _operation(left.operation, right.operation, where, original, copy)
+
+
+def _indices(circuit: Any, bits: Any) -> list[int]:
+    return [circuit.find_bit(bit).index for bit in bits]
+
+
+def _bits(circuit: Any) -> list[Any]:
+    """All that tells bits and registers of one circuit from those of another."""
+    registers = [(type(each), each.name, len(each)) for each in (*circuit.qregs, *circuit.cregs)]
+    places = [
+        (type(bit), [(register.name, index) for register, index in circuit.find_bit(bit).registers])
+        for bit in (*circuit.qubits, *circuit.clbits)
+    ]
+    return [registers, places]
+
+
+def _operation(left: Any, right: Any, at: list[Any], original: Any, copy: Any) -> Iterator[Note]:
+    is_own = is_defined_by_hand(left)
+    cls = _class(left)
+    what = f"a {cls.__name__}"
+    cure = f"{what} (see QuantumCircuit.decompose)"
+    _require(is_own or cls is _class(right), at, cure)
+    for name in ("name", "num_qubits", "num_clbits", "num_ctrl_qubits", "ctrl_state", "unit", "annotations"):
+        _require(getattr(left, name, None) == getattr(right, name, None), at, cure)
+    if getattr(left, "label", None) != getattr(right, "label", None):
+        yield {"at": at, "label": left.label}
+    if hasattr(left, "blocks"):
+        _require(_same_control(left, right, original, copy), at, f"the condition of {what}")
+    elif not is_own and cls.__name__ not in _UNEQUAL:
+        _require(bool(left == right) or hasattr(left, "base_gate"), at, cure)
+    _require(_same(_plain_params(left), _plain_params(right)), at, f"the parameters of {what}")
+    for base in BASES:
+        if hasattr(left, base):
+            yield from _operation(getattr(left, base), getattr(right, base), [*at, base], original, copy)
+    ours, theirs = list(inner_circuits(left)), list(inner_circuits(right))
+    _require(len(ours) == len(theirs), at, f"the circuits in {what}")
+    for (step, inner), (_, its_copy) in zip(ours, theirs, strict=True):
+        yield from _circuit(inner, its_copy, at + step)
+
+
+def _class(operation: Any) -> type:
+    return getattr(operation, "base_class", type(operation))  # type: ignore[no-any-return]
+
+
+def _plain_params(operation: Any) -> list[Any]:
+    from qiskit import QuantumCircuit
+
+    return [param for param in getattr(operation, "params", []) if not isinstance(param, QuantumCircuit)]
+
+
+def _same_control(left: Any, right: Any, original: Any, copy: Any) -> bool:
+    if hasattr(left, "duration") and not _same(left.duration, right.duration):
+        return False
+    if hasattr(left, "cases_specifier"):
+        ours, theirs = ([case for case, _ in each.cases_specifier()] for each in (left, right))
+        if ours != theirs:
+            return False
+    return all(
+        _same_look(getattr(left, name, None), getattr(right, name, None), original, copy)
+        for name in ("condition", "target")
+    )
+
+
+def _same_look(left: Any, right: Any, original: Any, copy: Any) -> bool:
+    """Tells whether two conditions, or targets, look at the same bits of their circuits in the same way."""
+    from qiskit.circuit import Clbit
+    from qiskit.circuit.classical import expr
+
+    if isinstance(left, expr.Expr) and isinstance(right, expr.Expr):
+        return expr.structurally_equivalent(left, right, _key(original), _key(copy))
+    if isinstance(left, tuple) and isinstance(right, tuple):
+        return left[1] == right[1] and _same_look(left[0], right[0], original, copy)
+    if isinstance(left, Clbit) and isinstance(right, Clbit):
+        return original.find_bit(left).index == copy.find_bit(right).index  # type: ignore[no-any-return]
+    return bool(left == right)
+
+
+def _key(circuit: Any) -> Callable[[Any], Any]:
+    from qiskit.circuit import Clbit
+
+    return lambda variable: circuit.find_bit(variable).index if isinstance(variable, Clbit) else variable
+
+
+def _same(left: Any, right: Any) -> bool:
+    """Tells whether two parameters are the same, though numbers may have become floats."""
+    import numpy as np
+    from qiskit.circuit import ParameterExpression
+
+    if isinstance(left, ParameterExpression):
+        return isinstance(right, ParameterExpression) and same_expression(left, right)
+    if isinstance(left, int | float | complex | np.number) and isinstance(right, int | float | complex | np.number):
+        return bool(left == right) or (left != left and right != right)
+    if isinstance(left, np.ndarray):
+        return type(right) is type(left) and left.dtype == right.dtype and np.array_equal(left, right, equal_nan=True)
+    if isinstance(left, list | tuple):
+        return type(left) is type(right) and len(left) == len(right) and all(map(_same, left, right))
+    return type(left) is type(right) and bool(left == right)
