@@ -10,6 +10,7 @@ _CACHES = {
     "_dist_matrix",
     "_func",
     "_hash",
+    "_id",
     "_is_symmetric",
     "_num_parameters",
     "_qubit_list",
@@ -20,7 +21,7 @@ _CACHES = {
     "_has_canonical_format",
     "_has_sorted_indices",
 }
-"""Attributes that objects keep to be fast, or that say nothing of their value."""
+"""Attributes that objects keep to be fast, or that say nothing of their value, such as the number of an error."""
 _LEAVES = {type(None), bool, int, str, bytes}
 _OPAQUE = ("Parameter", "ParameterExpression", "ParameterVectorElement", "QuantumCircuit", "Target")
 
@@ -53,7 +54,8 @@ def anatomy(obj: Any) -> Any:
         parts["items"] = sorted(map(repr, map(anatomy, obj)))
     elif isinstance(obj, list | tuple):
         parts["items"] = [anatomy(item) for item in obj]
-    assert parts or cls.__dictoffset__, f"the anatomy of a {kind} is not known"
+    if not parts and not cls.__dictoffset__:
+        return kind, repr(obj)
     return kind, {name: part if name == "items" else anatomy(part) for name, part in parts.items()}
 
 

@@ -85,7 +85,11 @@ def described(circuit: QuantumCircuit) -> list[object]:
         found += [[circuit.find_bit(bit).index for bit in (*instruction.qubits, *instruction.clbits)]]
         params = getattr(operation, "params", ())
         # QPY makes floats of numbers.
-        found += [str(float(param) if type(param) is int else param) for param in params if not isinstance(param, QuantumCircuit | np.ndarray)]
+        found += [
+            str(float(param) if type(param) is int else param)
+            for param in params
+            if not isinstance(param, QuantumCircuit | np.ndarray)
+        ]
         for inner in getattr(operation, "blocks", ()):
             found += [inner.metadata, *described(inner)]
     return found
@@ -102,7 +106,9 @@ def one(operation: Instruction) -> QuantumCircuit:
 
 
 @pytest.mark.parametrize("seed", range(12))
-@pytest.mark.parametrize("options", [{}, {"conditional": True, "measure": True}, {"reset": True, "measure": True}])
+@pytest.mark.parametrize(
+    "options", [{}, {"conditional": True, "measure": True}, {"reset": True, "measure": True}]
+)
 def test_random_circuit_comes_back_the_same_and_plain(seed, options):
     circuit = random_circuit(5, 6, max_operands=4, seed=seed, **options)
     assert comes_back(circuit) == circuit
@@ -254,7 +260,9 @@ def test_gate_of_a_class_of_ones_own_comes_back_as_a_gate_with_its_definition():
 
 
 def controlled_flow() -> list[QuantumCircuit]:
-    circuits = [QuantumCircuit(2, 3, name=name) for name in ("if", "loops", "switch", "box", "variables", "deep")]
+    circuits = [
+        QuantumCircuit(2, 3, name=name) for name in ("if", "loops", "switch", "box", "variables", "deep")
+    ]
     branch, loops, switch, box, variables, deep = circuits
     with branch.if_test((branch.clbits[0], True)) as otherwise:
         branch.delay(2.5, 0, "us")
@@ -382,7 +390,9 @@ def test_circuit_is_written_for_the_version_of_its_reader(version):
         circuit.x(1)
     circuit.measure([0, 1], [0, 1])
     value = to_value(circuit, options=EncodeOptions(qpy_version=version))
-    (written,) = [entry.value for entry in value.tagged_value.value.map_value.entries if entry.key == "circuit"]
+    (written,) = [
+        entry.value for entry in value.tagged_value.value.map_value.entries if entry.key == "circuit"
+    ]
     assert written.circuit_value.qpy[6] == version
     copy = from_value(value)
     assert_found_equal(circuit, copy)
@@ -400,7 +410,9 @@ def test_circuit_is_written_for_the_version_of_its_reader(version):
 def test_feature_that_the_reader_lacks_says_who_must_upgrade(version, make):
     circuit = QuantumCircuit(1)
     make(circuit)
-    with pytest.raises(ValueError, match=rf"QPY {version}, the newest that its reader has: upgrade Qiskit there"):
+    with pytest.raises(
+        ValueError, match=rf"QPY {version}, the newest that its reader has: upgrade Qiskit there"
+    ):
         to_value(circuit, options=EncodeOptions(qpy_version=version))
     with pytest.raises(ValueError, match="upgrade Qiskit on the server"):
         to_value(circuit, options=EncodeOptions(qpy_version=12))

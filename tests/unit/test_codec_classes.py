@@ -138,8 +138,8 @@ def test_registration_holds_for_a_class_that_travelled_as_plain_values_before():
 
 @pytest.mark.usefixtures("registered")
 def test_class_that_is_defined_again_takes_the_place_of_the_one_before():
-    first = namedtuple("Cell", "a")  # noqa: PYI024
-    second = namedtuple("Cell", "a")  # noqa: PYI024
+    first = namedtuple("Cell", "a")
+    second = namedtuple("Cell", "a")
     register(first, "mylab.Cell")
     register(second, "mylab.Cell")
     assert type(round_trip(second(1))) is second

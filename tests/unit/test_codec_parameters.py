@@ -15,7 +15,9 @@ UUID = "12345678-1234-5678-1234-567812345678"
 def test_parameters_of_one_document_stay_one():
     circuit = QuantumCircuit(1)
     circuit.rx(VECTOR[0] + THETA, 0)
-    copy = round_trip({"list": [THETA, VECTOR[0], VECTOR[2]], "vector": VECTOR, "sum": VECTOR[1] + THETA, "c": circuit})
+    copy = round_trip(
+        {"list": [THETA, VECTOR[0], VECTOR[2]], "vector": VECTOR, "sum": VECTOR[1] + THETA, "c": circuit}
+    )
     theta, first, last = copy["list"]
     assert (theta, first, last) == (THETA, VECTOR[0], VECTOR[2])
     assert copy["vector"] == first.vector == last.vector

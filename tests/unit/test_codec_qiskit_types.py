@@ -268,6 +268,12 @@ def test_noise_for_other_instructions_than_delays_is_refused():
         to_value(model)
 
 
+def test_error_keeps_its_id():
+    for name in ("QuantumError", "PauliError", "PauliLindbladError"):
+        error = SAMPLES[name]()
+        assert round_trip(error).id == error.id
+
+
 def test_errors_of_one_model_stay_one():
     model = round_trip(SAMPLES["NoiseModel"]())
     assert model._default_quantum_errors["cx"] is model._local_quantum_errors["cx"][1, 0]

@@ -266,7 +266,9 @@ class _Walker:
     def _header(self, at: int, bit_bytes: int) -> tuple[int, int, bool]:
         """Takes an instruction up to its values; returns where they are, how many, and whether more follows."""
         start = at
-        name, label, values, qargs, cargs, flags, condition, controls = _INSTRUCTION.unpack_from(self._data, at)
+        name, label, values, qargs, cargs, flags, condition, controls = _INSTRUCTION.unpack_from(
+            self._data, at
+        )
         at += _INSTRUCTION.size
         self._names.add(self._data[at : at + name])
         at += name + label + condition
