@@ -98,6 +98,8 @@ class Supervisor:
             log_level=request.log_level,
             memory_bytes=int(_smaller(self._settings.memory_bytes, request.limits.memory_bytes)),
             cpu_seconds=limits.cpu_seconds,
+            interim_results_schema=request.interim_results_schema,
+            return_values_schema=request.return_values_schema,
         )
         task = Task(request.task_id, start, limits, spool)
         self._spools[request.task_id] = spool

@@ -1,11 +1,13 @@
 """The messenger of a job: publishes interim results on the cell's pipe and keeps the final one."""
 
+import contextlib
 import threading
 from typing import Any
 
 from aerlock.program import UserMessenger, encode_message
 from aerlock.v1.values_pb2 import Value
 from aerlock_executor.cell.frames import write_frame
+from aerlock_executor.cell.result_checks import ResultChecks
 from aerlock_executor.v1.cell_pb2 import CellFrame
 
 
@@ -26,8 +28,9 @@ class InvalidResultError(Exception):
 class JobMessenger(UserMessenger):
     """Writes each interim result as one frame; any thread may publish."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, checks: ResultChecks | None = None) -> None:
         super().__init__()
+        self._checks = checks or ResultChecks()
         self._fd = fd
         self._lock = threading.Lock()
         self._final: bytes | None = None
@@ -42,11 +45,11 @@ class JobMessenger(UserMessenger):
         if final:
             self.keep_final(message, encoder)
             return
-        frame = CellFrame(interim_result=encode_message(message, encoder)).SerializeToString()
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("main has returned; nothing can be published any more")
-            write_frame(self._fd, frame)
+        value = encode_message(message, encoder)
+        self._write(CellFrame(interim_result=value))
+        if warning := self._checks.interim_warning(value):
+            with contextlib.suppress(RuntimeError):  # main has returned meanwhile; the result is out
+                self._write(CellFrame(warning=warning))
 
     def keep_final(self, message: Any, encoder: Any = None) -> None:  # noqa: ANN401
         """Keeps the final result; raises TwoFinalResultsError or InvalidResultError."""
@@ -65,6 +68,8 @@ class JobMessenger(UserMessenger):
         if returned is not None or self._final is None:
             self.keep_final(returned)
         final = Value.FromString(self._final or b"")
+        if warning := self._checks.final_warning(final):
+            self._write(CellFrame(warning=warning))
         self.close(CellFrame(final_result=final))
 
     def close(self, last: CellFrame) -> None:
@@ -72,3 +77,10 @@ class JobMessenger(UserMessenger):
         with self._lock:
             self._closed = True
             write_frame(self._fd, last.SerializeToString())
+
+    def _write(self, frame: CellFrame) -> None:
+        payload = frame.SerializeToString()
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("main has returned; nothing can be published any more")
+            write_frame(self._fd, payload)
