@@ -34,7 +34,7 @@ def check_sources(files: Mapping[str, str]) -> dict[str, Any]:
                 answer["violations"].append((field, main))
             else:
                 answer["signature"], wrong = _check_signature(main.args)
-                answer["violations"] += [(field, sentence) for sentence in wrong]
+                answer["violations"] += [(field, f"line {main.lineno}: {sentence}") for sentence in wrong]
     return answer
 
 
@@ -62,7 +62,8 @@ def _find_main(tree: ast.Module) -> ast.FunctionDef | str:
     if isinstance(found, ast.FunctionDef):
         return found
     if isinstance(found, ast.AsyncFunctionDef):
-        return "main is async; make it a plain function: def main(backend, user_messenger, **kwargs)"
+        cure = "make it a plain function: def main(backend, user_messenger, **kwargs)"
+        return f"line {found.lineno}: main is async; {cure}"
     return "has no function main at top level; add def main(backend, user_messenger, **kwargs)"
 
 

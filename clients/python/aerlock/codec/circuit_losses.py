@@ -94,7 +94,9 @@ def _circuit(original: Any, copy: Any, at: list[Any]) -> Iterator[Note]:
         for ours, theirs in ((left.qubits, right.qubits), (left.clbits, right.clbits)):
             _require(_indices(original, ours) == _indices(copy, theirs), where, "the bits of an instruction")
         if left.is_standard_gate() and right.is_standard_gate() and left.label == right.label:
-            _require(left.name == right.name and _same(left.params, right.params), where, f"a gate {left.name!r}")
+            _require(
+                left.name == right.name and _same(left.params, right.params), where, f"a gate {left.name!r}"
+            )
         else:
             yield from _operation(left.operation, right.operation, where, original, copy)
 
@@ -187,10 +189,16 @@ def _same(left: Any, right: Any) -> bool:
 
     if isinstance(left, ParameterExpression):
         return isinstance(right, ParameterExpression) and same_expression(left, right)
-    if isinstance(left, int | float | complex | np.number) and isinstance(right, int | float | complex | np.number):
+    if isinstance(left, int | float | complex | np.number) and isinstance(
+        right, int | float | complex | np.number
+    ):
         return bool(left == right) or (left != left and right != right)
     if isinstance(left, np.ndarray):
-        return type(right) is type(left) and left.dtype == right.dtype and np.array_equal(left, right, equal_nan=True)
+        return (
+            type(right) is type(left)
+            and left.dtype == right.dtype
+            and np.array_equal(left, right, equal_nan=True)
+        )
     if isinstance(left, list | tuple):
         return type(left) is type(right) and len(left) == len(right) and all(map(_same, left, right))
     return type(left) is type(right) and bool(left == right)

@@ -60,7 +60,9 @@ def _take_out_of(instruction: Any, at: list[Any]) -> tuple[Any, list[Note]]:
         return with_params(instruction, kept), [{"at": at, "params": params}]
     if is_lost_delay(instruction):
         stand_in = Instruction(instruction.name, 1, 0, [])
-        return instruction.replace(operation=stand_in, params=[]), [{"at": at, "operation": instruction.operation}]
+        return instruction.replace(operation=stand_in, params=[]), [
+            {"at": at, "operation": instruction.operation}
+        ]
     if instruction.is_standard_gate():
         return instruction, []
     notes: list[Note] = []
@@ -113,7 +115,9 @@ def is_defined_by_hand(operation: Any) -> bool:
 
     if not isinstance(operation, Instruction) or isinstance(operation, ControlledGate):
         return False
-    return operation.base_class in (Gate, Instruction) or not operation.base_class.__module__.startswith("qiskit.")
+    return operation.base_class in (Gate, Instruction) or not operation.base_class.__module__.startswith(
+        "qiskit."
+    )
 
 
 def _with_inner(instruction: Any, change: Callable[[Any, list[Any]], Any]) -> Any:
@@ -145,7 +149,9 @@ def put_back(circuit: Any, notes: list[Note]) -> Any:
             raise ValueError(f"it has no instruction {where}")
         else:
             here.setdefault(where, []).append({**note, "at": rest[:-1]})
-    changed = {position: _put_back_in(circuit.data[position], its_notes) for position, its_notes in here.items()}
+    changed = {
+        position: _put_back_in(circuit.data[position], its_notes) for position, its_notes in here.items()
+    }
     return _rebuilt(circuit, changed) if changed else circuit
 
 
@@ -199,7 +205,10 @@ def _change_instruction(instruction: Any, note: Note) -> Any:
     require_keys(note, "at", optional=("operation", "params", "label"))
     if "operation" in note:
         # Nothing else is ever taken out whole.
-        if type(note["operation"]) is not Delay or (len(instruction.qubits), len(instruction.clbits)) != (1, 0):
+        if type(note["operation"]) is not Delay or (len(instruction.qubits), len(instruction.clbits)) != (
+            1,
+            0,
+        ):
             raise ValueError("only a delay can stand in the place of an instruction")
         instruction = instruction.replace(operation=note["operation"], params=note["operation"].params)
     if "params" in note:

@@ -8,8 +8,10 @@ from aerlock.codec import qiskit_types
 from aerlock.codec.tagged import TaggedType
 from aerlock.codec.types import circuits, numpy, parameters, python, times
 
+
 def _qiskit(name, module, to_plain, from_plain):
     return TaggedType(f"qiskit.{name}", (f"qiskit.{module}.{name}",), to_plain, from_plain)
+
 
 TAGGED_TYPES: Final = (
     *python.TYPES,

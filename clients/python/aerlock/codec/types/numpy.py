@@ -147,7 +147,9 @@ def _shape_of(plain: Any, items: list[Any]) -> tuple[int, ...]:
 def _structured_to_plain(array: Any) -> Tagged:
     dtype = array.dtype
     if dtype.type.__name__ != "void":
-        raise TypeError("is an array of records, which cannot be sent: send numpy.array(x.tolist(), x.dtype.descr)")
+        raise TypeError(
+            "is an array of records, which cannot be sent: send numpy.array(x.tolist(), x.dtype.descr)"
+        )
     fields = [
         {"name": name, "offset": dtype.fields[name][1], "array": array[name]}
         | ({"title": dtype.fields[name][2]} if len(dtype.fields[name]) > 2 else {})
@@ -248,7 +250,9 @@ TYPES: Final = (
     ),
     # C's long long is a type of its own in numpy, though it has the 64 bits of another one.
     TaggedType("numpy.longlong", ("numpy.longlong",), int, lambda plain: _long_from_plain("longlong", plain)),
-    TaggedType("numpy.ulonglong", ("numpy.ulonglong",), int, lambda plain: _long_from_plain("ulonglong", plain)),
+    TaggedType(
+        "numpy.ulonglong", ("numpy.ulonglong",), int, lambda plain: _long_from_plain("ulonglong", plain)
+    ),
     # The encoder makes these of an array that needs them.
     TaggedType("numpy.fortran", (), array_to_tagged, _from_fortran),
     TaggedType("numpy.bigendian", (), array_to_tagged, _from_bigendian),

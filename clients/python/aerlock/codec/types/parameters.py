@@ -229,6 +229,9 @@ TYPES: Final = (
         in_document=True,
     ),
     TaggedType(
-        "qiskit.ParameterExpression", _path("ParameterExpression"), _expression_to_plain, _expression_from_plain
+        "qiskit.ParameterExpression",
+        _path("ParameterExpression"),
+        _expression_to_plain,
+        _expression_from_plain,
     ),
 )

@@ -71,10 +71,16 @@ def _timedelta_from_plain(plain: Any) -> timedelta:
 TYPES: Final = (
     TaggedType("python.datetime", ("datetime.datetime",), _datetime_to_plain, _datetime_from_plain),
     TaggedType(
-        "python.date", ("datetime.date",), date.isoformat, lambda plain: date.fromisoformat(require(str, plain))
+        "python.date",
+        ("datetime.date",),
+        date.isoformat,
+        lambda plain: date.fromisoformat(require(str, plain)),
     ),
     TaggedType(
-        "python.time", ("datetime.time",), _time_to_plain, lambda plain: time.fromisoformat(require(str, plain))
+        "python.time",
+        ("datetime.time",),
+        _time_to_plain,
+        lambda plain: time.fromisoformat(require(str, plain)),
     ),
     TaggedType("python.timedelta", ("datetime.timedelta",), _timedelta_to_plain, _timedelta_from_plain),
 )
