@@ -418,3 +418,16 @@ def test_result_that_is_not_as_described_is_kept_with_a_warning(service):
     assert "Interim result 1 " in at_number
     assert "/number" in at_number
     assert "string" in at_root
+
+
+def test_shipped_program_gives_what_its_schemas_say(service):
+    job = service.run("hello-world", OPTIONS, {"iterations": 2})
+    assert job.result(PATIENCE_SECONDS) == "All done!"
+    assert job.warnings() == []
+
+
+def test_source_is_utf_8_whatever_it_says(ada):
+    source = "\ufeff# -*- coding: latin-1 -*-\r\ndef main(backend, user_messenger):\r\n    return 'é'\r\n"
+    program_id = ada.upload_program(source, METADATA, spec={})
+    assert ada.program(program_id).data == source
+    assert ada.run(program_id, OPTIONS).result(PATIENCE_SECONDS) == "é"

@@ -109,7 +109,11 @@ def test_token_of_another_list_is_refused(token_of_full_gateway, refused):
     client = token_of_full_gateway
     request = programs_pb2.ListProgramsRequest(page_size=1, order_by="name")
     token = client.programs.ListPrograms(request, metadata=client.metadata).next_page_token
-    for page_token in (token, token_of("[]"), token_of("x"), token_of("[" * 500), token_of('["", {}, ""]')):
+    request.order_by = "update_time"
+    own = client.programs.ListPrograms(request, metadata=client.metadata).next_page_token
+    digest = json.loads(json.loads(base64.urlsafe_b64decode(own))[1])[0]
+    forged = [[], ["", {}, ""], [digest, "x", "x"], [digest, 2**64, "x"], [digest, 1, "\ud800"]]
+    for page_token in (token, token_of("x"), token_of("[" * 500), *map(token_of, map(json.dumps, forged))):
         request = programs_pb2.ListProgramsRequest(page_token=page_token, order_by="update_time")
         error = refused(client.programs.ListPrograms, request, client.metadata)
         assert set(error.violations) == {"page_token"}

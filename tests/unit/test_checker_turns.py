@@ -28,6 +28,11 @@ async def checker():
     await checker.close()
 
 
+def checker_processes() -> list[psutil.Process]:
+    children = psutil.Process().children()
+    return [child for child in children if "aerlock_gateway.core.checker_process" in child.cmdline()]
+
+
 def costly(checker: Checker, account: str) -> asyncio.Task[object]:
     return asyncio.create_task(checker.check_inputs(account, COSTLY, "{}"))
 
@@ -63,7 +68,7 @@ async def test_accounts_have_turns(checker):
 
 async def test_busy_machine_refuses_nobody(checker):
     await checker.check_program("account", GOOD, {})
-    (process,) = psutil.Process().children()
+    (process,) = checker_processes()
     process.send_signal(signal.SIGSTOP)
     check = asyncio.create_task(checker.check_program("account", GOOD, {}))
     # Longer than the CPU time that a check may use.
@@ -100,7 +105,7 @@ async def test_queue_of_an_account_is_bounded(checker):
 
 
 async def test_process_that_was_killed_is_replaced(checker):
-    (process,) = psutil.Process().children()
+    (process,) = checker_processes()
     check = costly(checker, "account")
     await asyncio.sleep(0.05)
     process.kill()

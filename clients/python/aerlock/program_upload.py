@@ -63,9 +63,11 @@ def _read_files(path: Path) -> dict[str, bytes]:
 def _modules(folder: Path) -> Iterator[Path]:
     """The .py files of a folder and of the packages in it."""
     for entry in sorted(folder.iterdir()):
+        if entry.name.startswith((".", "__pycache__")):
+            continue
         if entry.suffix == ".py" and entry.is_file():
             yield entry
-        elif entry.is_symlink() or not entry.is_dir() or entry.name.startswith((".", "__pycache__")):
+        elif entry.is_symlink() or not entry.is_dir():
             continue
         elif (entry / PACKAGE_FILE).is_file():
             yield from _modules(entry)

@@ -81,14 +81,20 @@ def _read_token(listing: Listing, token: str) -> tuple[Key, str] | None:
         return None
     try:
         digest, key, program_id = json.loads(text)
+        f"{key}{program_id}".encode()  # half a surrogate pair is no key
     except (ValueError, TypeError, RecursionError):
         digest, key, program_id = None, None, None
-    is_number = listing.order == "update_time"
-    if digest != _digest(listing) or type(key) is not (int if is_number else str):
+    if digest != _digest(listing) or not _is_key(listing, key):
         raise InvalidArgumentError.of(
             [Violation("page_token", "did not come from a list with this filter and order; start it anew")]
         )
     return key, str(program_id)
+
+
+def _is_key(listing: Listing, key: object) -> bool:
+    if listing.order == "update_time":
+        return type(key) is int and abs(key) < 2**63
+    return isinstance(key, str)
 
 
 def _digest(listing: Listing) -> str:

@@ -159,6 +159,6 @@ def _readable(files: Mapping[str, bytes]) -> dict[str, str]:
 
 def _decode(text: bytes) -> str | None:
     try:
-        return text.decode()
+        return text.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None

@@ -8,9 +8,9 @@ from aerlock_executor.v1.cell_pb2 import CellFrame
 
 
 def main(backend, user_messenger, **kwargs):
-    for number in range(2000):
+    for number in range(400):
         code = "SERVER_BROKEN" if number % 2 else "INTERIM_RESULT_MISMATCH"
-        payload = CellFrame(warning=JobWarning(code=code, message="x" * 50_000)).SerializeToString()
+        payload = CellFrame(warning=JobWarning(code=code, message="x" * 20_000)).SerializeToString()
         payload = struct.pack("<I", len(payload)) + payload
         while payload:
             payload = payload[os.write(4, payload) :]
