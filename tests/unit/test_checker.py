@@ -110,7 +110,7 @@ LARGE_LIST = {"properties": {"x": {"type": "array", "minItems": 5}}}
     ],
 )
 async def test_what_depends_on_the_content_of_a_blob_or_large_array_is_no_violation(checker, schema, inputs):
-    answer = await checker.check_inputs(json.dumps(schema), json.dumps(inputs))
+    answer = await checker.check_inputs("alice", json.dumps(schema), json.dumps(inputs))
     assert answer["violations"] == []
 
 
@@ -129,7 +129,7 @@ async def test_what_depends_on_the_content_of_a_blob_or_large_array_is_no_violat
     ],
 )
 async def test_what_is_certain_beside_a_blob_is_a_violation(checker, schema, inputs, place):
-    answer = await checker.check_inputs(json.dumps(schema), json.dumps(inputs))
+    answer = await checker.check_inputs("alice", json.dumps(schema), json.dumps(inputs))
     assert [pointer for pointer, _ in answer["violations"]] == [place]
 
 
