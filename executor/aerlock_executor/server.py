@@ -54,7 +54,7 @@ async def _serve(supervisor: Supervisor, settings: ExecutorSettings, stop: async
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     try:
         if settings.listen and settings.tls:
-            address = bind(server, settings.listen, settings.tls.server_credentials())
+            address = bind(server, "--listen", settings.listen, settings.tls.server_credentials())
             logger.info("listening on %s", address)
         await start_on_socket(server, settings.socket)
         await servicer.set("", health_pb2.HealthCheckResponse.SERVING)

@@ -203,10 +203,10 @@ def _executor_address(settings: GatewaySettings) -> ExecutorAddress:
 async def _listen(server: grpc.aio.Server, settings: GatewaySettings) -> list[str]:
     """Binds and starts; returns the addresses as clients dial them."""
     addresses = [f"unix:{settings.socket}"]
-    addresses += [bind(server, address) for address in settings.listen]
+    addresses += [bind(server, "--listen", address) for address in settings.listen]
     if settings.listen_tls and settings.tls:
         credentials = settings.tls.server_credentials()
-        addresses += [bind(server, address, credentials) for address in settings.listen_tls]
+        addresses += [bind(server, "--listen-tls", address, credentials) for address in settings.listen_tls]
     await start_on_socket(server, settings.socket)
     return addresses
 

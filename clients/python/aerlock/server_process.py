@@ -85,7 +85,9 @@ def own_directory(data_dir: Path) -> Iterator[None]:
         yield
 
 
-def bind(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None = None) -> str:
+def bind(
+    server: grpc.aio.Server, setting: str, address: str, credentials: grpc.ServerCredentials | None = None
+) -> str:
     """Listens on host:port, in plaintext without ``credentials``; returns the address that clients dial.
 
     Raises:
@@ -99,7 +101,7 @@ def bind(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredenti
     except RuntimeError:
         raise StartError(
             f"cannot listen on {address}: the port is in use or not ours. Stop what listens there, or"
-            " choose another address"
+            f" choose another {setting}"
         ) from None
     return f"{address.rpartition(':')[0]}:{port}"
 

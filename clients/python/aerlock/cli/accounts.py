@@ -137,8 +137,8 @@ def create_token(
     typer.echo(answer.secret)
     until = answer.token.expire_time.ToDatetime().date()
     typer.echo(
-        f"The token is shown this once. It lets {answer.token.account} in until {until}; its id, to revoke it,"
-        f" is {answer.token.token_id}.",
+        f"The token is shown this once. It lets {answer.token.account} in until {until}; to revoke it,"
+        f" give its id {answer.token.token_id}.",
         err=True,
     )
 
