@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FUZZ_CASES ?= 20000
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test unit check lint types protos bench image-test fmt clean
+.PHONY: help setup system demo test unit fuzz check lint types protos bench image-test fmt clean
 
 help:  ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -31,6 +32,13 @@ test: setup  ## Run every test
 
 unit: setup  ## Run the tests that need no server
 	$(BIN)/pytest tests/unit
+
+fuzz: setup $(VENV)/.fuzz  ## Fuzz what reads strangers' bytes: FUZZ_CASES inputs each (20,000)
+	@$(BIN)/python tests/fuzz/run.py --cases $(FUZZ_CASES)
+
+$(VENV)/.fuzz: pyproject.toml
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	@touch $@
 
 check: lint types protos-check  ## Lint, types, imports, protos, stubs
 

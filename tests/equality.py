@@ -5,6 +5,7 @@ import struct
 from typing import Any
 
 import numpy as np
+from anatomy import anatomy
 
 from aerlock.codec import to_value
 
@@ -14,6 +15,8 @@ def same(left: object, right: object) -> bool:
     if type(left) is not type(right):
         return False
     compare = _COMPARISONS.get(type(left).__name__)
+    if compare is None and str(type(left).__module__).startswith("scipy."):
+        compare = _same_anatomy
     if compare is None and type(left).__eq__ is object.__eq__:
         # What cannot be compared is the same where it is written alike.
         return to_value(left) == to_value(right)
@@ -45,6 +48,10 @@ def _same_array(left: Any, right: Any) -> bool:
     return left.tobytes() == right.tobytes() or bool(np.array_equal(left, right, equal_nan=True))
 
 
+def _same_anatomy(left: Any, right: Any) -> bool:
+    return anatomy(left) == anatomy(right)
+
+
 def _same_circuit(left: Any, right: Any) -> bool:
     # Qiskit counts circuits that nobody named.
     names = {re.sub(r"^circuit-\d+(-\d+)?$", "", circuit.name) for circuit in (left, right)}
@@ -61,6 +68,7 @@ _COMPARISONS = {
     "complex": lambda left, right: _same_bits(left.real, right.real) and _same_bits(left.imag, right.imag),
     "ndarray": _same_array,
     "Tagged": lambda left, right: left.type == right.type and same(left.value, right.value),
-    "Result": lambda left, right: same(left.to_dict(), right.to_dict()),
+    "Result": _same_anatomy,
+    "RelaxationNoisePass": _same_anatomy,
     "QuantumCircuit": _same_circuit,
 }

@@ -1,4 +1,4 @@
-"""An object of each type that tagged JSON carries, and how to tell whether two are the same."""
+"""An object of each type that tagged JSON carries."""
 
 import json
 from datetime import date, datetime, timedelta, timezone
@@ -187,52 +187,3 @@ AS_JSON_HAS_IT = {
     "EstimatorPub": [estimator_pub().circuit, [{"ZZ": 1.0}], np.array([1.0, 2.0]), 0.1],
 }
 """What comes back of the objects that JSON does not bring back as they were."""
-
-
-def same(left: object, right: object) -> bool:
-    """Whether type and value are the same, all the way down."""
-    if type(left) is not type(right):
-        return False
-    compare = _COMPARISONS.get(type(left).__name__.removeprefix("Sampler"))
-    return compare(left, right) if compare else bool(left == right)
-
-
-def _same_items(left, right) -> bool:
-    return len(left) == len(right) and all(map(same, left, right))
-
-
-def _same_array(left: np.ndarray, right: np.ndarray) -> bool:
-    if (left.dtype, left.shape) != (right.dtype, right.shape):
-        return False
-    if left.dtype == object:
-        return all(same(one, other) for one, other in zip(left.flat, right.flat, strict=True))
-    return np.array_equal(left, right) or left.tobytes() == right.tobytes()
-
-
-def _same_sparse(left, right) -> bool:
-    return left.shape == right.shape and _same_array(left.toarray(), right.toarray())
-
-
-_COMPARISONS = {
-    "dict": lambda left, right: list(left) == list(right) and _same_items(left.values(), right.values()),
-    "list": _same_items,
-    "tuple": _same_items,
-    "float": lambda left, right: repr(left) == repr(right),
-    "complex": lambda left, right: repr(left) == repr(right),
-    "ndarray": _same_array,
-    "Result": lambda left, right: same(left.to_dict(), right.to_dict()),
-    "QuantumCircuit": lambda left, right: (
-        left == right and left.name == right.name and same(left.metadata, right.metadata)
-    ),
-    "ObservablesArray": lambda left, right: same(left.tolist(), right.tolist()),
-    "BindingsArray": lambda left, right: left.shape == right.shape and same(left.data, right.data),
-    "DataBin": lambda left, right: (
-        left.shape == right.shape and same(dict(left.items()), dict(right.items()))
-    ),
-    "PubResult": lambda left, right: same([left.data, left.metadata], [right.data, right.metadata]),
-    "PrimitiveResult": lambda left, right: same([*left, left.metadata], [*right, right.metadata]),
-} | {
-    f"{layout}_{kind}": _same_sparse
-    for layout in ("csr", "csc", "bsr", "coo", "dia")
-    for kind in ("matrix", "array")
-}

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from json_samples import GOLDEN, bell, same
+from equality import same
+from json_samples import GOLDEN, bell
 
 from aerlock import InputValueError, ResultDecoder, RuntimeDecoder, RuntimeEncoder
 

@@ -67,7 +67,7 @@ _CHANGES = (_flip, _set, _write_edge, _write_edge, _splice, _splice, _delete, _c
 
 
 def mutate_value(data: bytes, others: Sequence[bytes], random: Random) -> bytes:
-    """Changes a part of the Value in ``data``, so that lengths stay sound; does as `mutate` where it is none."""
+    """Changes a part of the Value in ``data``, so that lengths stay sound; as `mutate` where it is none."""
     value, other = _parse(data), _parse(random.choice(others))
     if value is None or other is None:
         return mutate(data, others, random)

@@ -79,9 +79,11 @@ def run_target(name: str, cases: int) -> tuple[str, str, str]:
             (Path(corpus) / f"{number:04}").write_bytes(seed)
         log, code = run_logged(
             name,
-            [str(FOLDER / script), name, corpus, f"-runs={cases}", f"-max_len={MAX_INPUT_BYTES}"]
-            + [f"-timeout={MAX_SECONDS}", f"-rss_limit_mb={MAX_MEMORY_MB}", "-print_final_stats=1"]
-            + [f"-artifact_prefix={BUILD}/{name}-"],
+            [
+                *(str(FOLDER / script), name, corpus, f"-runs={cases}", f"-max_len={MAX_INPUT_BYTES}"),
+                *(f"-timeout={MAX_SECONDS}", f"-rss_limit_mb={MAX_MEMORY_MB}", "-print_final_stats=1"),
+                f"-artifact_prefix={BUILD}/{name}-",
+            ],
         )
     counts = re.findall(r"number_of_executed_units: (\d+)", log) or re.findall(r"^#(\d+)", log, re.MULTILINE)
     coverage = re.findall(r"cov: (\d+) ft: \d+ corp: (\d+)", log)
@@ -104,11 +106,16 @@ def run_properties(name: str, cases: int) -> tuple[str, str, str]:
     log, code = run_logged(
         name,
         ["-m", "pytest", str(tests), "--hypothesis-show-statistics", "--timeout=0", "-p", "no:cacheprovider"],
-        {"FUZZ_CASES": str(cases)},
+        {"FUZZ_CASES": str(-(-cases // count_of_properties()))},
     )
     passed = [int(count) for count in re.findall(r"(\d+) passing", log)]
     shown = f"{len(re.findall('during generate phase', log))} properties"
     return str(sum(passed)), shown, f"see {BUILD / name}.log" if code else ""
+
+
+def count_of_properties() -> int:
+    """How many there are: they share the cases."""
+    return (FOLDER / "test_properties.py").read_text().count("\n@given(")
 
 
 def run_logged(name: str, arguments: list[str], more: dict[str, str] | None = None) -> tuple[str, int]:

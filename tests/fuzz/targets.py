@@ -140,7 +140,7 @@ def run_blob(data: bytes) -> None:
 
 
 def _parse_blob(data: bytes) -> Value:
-    """What a blob holds by protobuf and `check_tree`; raises ValueError where protobuf writes it otherwise."""
+    """What a blob holds by protobuf and `check_tree`; ValueError where protobuf writes it otherwise."""
     try:
         value = Value.FromString(data)
     except DecodeError as error:

@@ -5,11 +5,14 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-from json_samples import AS_JSON_HAS_IT, GOLDEN, OBJECTS, V, same
+from equality import same
+from json_samples import AS_JSON_HAS_IT, GOLDEN, OBJECTS, V
 from qiskit.circuit import Parameter
 from qiskit.primitives import DataBin, PubResult
 
 from aerlock import RuntimeDecoder, RuntimeEncoder
+from aerlock.codec import from_value
+from aerlock.program import encode_message
 
 EXPECTED = (
     OBJECTS
@@ -50,6 +53,14 @@ def test_sample_of_the_heir_decodes_to_the_object_it_was_written_of(name):
 def test_object_survives_the_own_pair(name):
     decoded = json.loads(json.dumps(OBJECTS[name], cls=RuntimeEncoder), cls=RuntimeDecoder)
     assert same(decoded, (OBJECTS | AS_JSON_HAS_IT)[name])
+
+
+@pytest.mark.filterwarnings("ignore:print is callable")
+@pytest.mark.parametrize("name", OBJECTS)
+def test_object_can_be_published_with_the_encoder_of_the_original(name):
+    came = from_value(encode_message([OBJECTS[name], (1, 2)], RuntimeEncoder))
+    assert type(came) is list
+    assert len(came) == 2
 
 
 # Payloads in which bytes differ from run to run, or which say more than the heir's do.

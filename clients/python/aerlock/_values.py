@@ -1,6 +1,7 @@
 """Objects to and from a server: the codec, with the server's versions and its blobs."""
 
 import threading
+from collections.abc import Callable
 from typing import Any, Final
 
 from aerlock import codec
@@ -11,6 +12,22 @@ from aerlock.v1.values_pb2 import MapValue, Value
 
 # Half of what a server lets one account write at a time.
 _SENT_AT_ONCE: Final = 4
+
+
+class _Options(codec.EncodeOptions):
+    """Asks the server for its versions when a value comes for which they matter."""
+
+    def __init__(self, blobs: BlobUploads, find_info: Callable[[], server_pb2.GetServerInfoResponse]) -> None:
+        super().__init__(blobs)
+        self._find_info = find_info
+
+    @property
+    def qpy_version(self) -> int | None:
+        return self._find_info().qpy_version or None
+
+    @property
+    def codec_version(self) -> int | None:
+        return self._find_info().codec_version or None
 
 
 class Values:
@@ -29,11 +46,7 @@ class Values:
         cannot be sent, and `aerlock.exceptions.AerlockError`.
         """
         uploads = BlobUploads(self._connection)
-        info = self._server_info()
-        options = codec.EncodeOptions(
-            blobs=uploads, qpy_version=info.qpy_version or None, codec_version=info.codec_version or None
-        )
-        encoded = codec.to_map(inputs, "inputs", options)
+        encoded = codec.to_map(inputs, "inputs", _Options(uploads, self._server_info))
         with self._sending:
             uploads.send()
         return encoded

@@ -7,8 +7,8 @@
   blob is ``{"__type__": "blob"}``: what they would be as lists or maps is not looked at (`is_opaque`);
 - a moment in time is its RFC 3339 string;
 - circuits, bytes and tagged values are ``{"__type__": name}`` without payload, except the tags around
-  what a schema and a person take for plain data (`SEE_THROUGH_TAGS`): a tuple is the list it holds, Counts
-  are a map, a numpy scalar is its number;
+  what a schema and a person take for plain data (`SEE_THROUGH_TAGS`,
+  `SHOWN_ENTRIES`): a tuple is the list it holds, Counts are a map from bits, a numpy scalar is its number;
 - a dict with other keys than strings is an object where all keys are numbers, strings, booleans or None
   and stay distinct as JSON writes them, as Python's json does; else it is a list of pairs.
 
@@ -19,7 +19,7 @@ import functools
 import json
 import math
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
@@ -27,6 +27,8 @@ from aerlock.v1 import values_pb2
 
 MAX_ARRAY_ELEMENTS: Final = 10_000
 """Arrays with more elements are shown without them."""
+MAX_EMPTY_LISTS: Final = 16
+"""Arrays without elements that are more empty lists are shown without these."""
 
 SEE_THROUGH_TAGS: Final = frozenset(
     {
@@ -37,9 +39,14 @@ SEE_THROUGH_TAGS: Final = frozenset(
         "python.date",
         "python.datetime",
         "numpy.scalar",
-        "qiskit.Counts",
     }
 )
+SHOWN_ENTRIES: Final = {
+    "qiskit.Counts": "counts",
+    "qiskit.ProbDistribution": "probabilities",
+    "qiskit.QuasiDistribution": "probabilities",
+}
+"""The tags around a map of which one entry is what a schema and a person take for the whole."""
 
 _OPAQUE: Final = ("blob", "ndarray")
 
@@ -95,6 +102,10 @@ def _view_of_timestamp(content: Any) -> Json:  # noqa: ANN401
 def _view_of_tagged(content: values_pb2.TaggedValue) -> Json:
     if content.type in SEE_THROUGH_TAGS:
         return to_python(content.value)
+    if content.type in SHOWN_ENTRIES:
+        for entry in content.value.map_value.entries:
+            if entry.key == SHOWN_ENTRIES[content.type]:
+                return to_python(entry.value)
     if content.type == "python.dict":
         return _view_of_pairs(content.value)
     return {"__type__": content.type}
@@ -116,11 +127,23 @@ def _json_key(key: Json) -> str:
 
 
 def _view_of_array(array: values_pb2.Array) -> Json:
-    # An empty dimension must not hide a large one that comes before it.
-    if math.prod(length or 1 for length in array.shape) > MAX_ARRAY_ELEMENTS:
+    shape = list(array.shape)
+    if 0 in shape:
+        return _view_of_empty(shape[: shape.index(0)])
+    if math.prod(shape) > MAX_ARRAY_ELEMENTS:
         return {"__type__": "ndarray"}
     elements = _elements(array)
-    return _nested(iter(elements), list(array.shape))
+    for length in reversed(shape[1:]):
+        elements = [elements[start : start + length] for start in range(0, len(elements), length)]
+    return elements if shape else elements[0]
+
+
+def _view_of_empty(shape: list[int]) -> Json:
+    """Empty lists in the given shape."""
+    # They take memory here and no byte in a message.
+    if math.prod(shape) > MAX_EMPTY_LISTS:
+        return {"__type__": "ndarray"}
+    return [_view_of_empty(shape[1:]) for _ in range(shape[0])] if shape else []
 
 
 def _elements(array: values_pb2.Array) -> list[Json]:
@@ -129,12 +152,6 @@ def _elements(array: values_pb2.Array) -> list[Json]:
     if is_complex:
         return [_view_of_complex(complex(*pair)) for pair in zip(numbers[::2], numbers[1::2], strict=True)]
     return [_view_of_float(number) for number in numbers] if letter in "efd" else numbers
-
-
-def _nested(elements: Iterator[Json], shape: list[int]) -> Json:
-    if not shape:
-        return next(elements)
-    return [_nested(elements, shape[1:]) for _ in range(shape[0])]
 
 
 _FORMATS: Final = {

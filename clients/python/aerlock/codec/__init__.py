@@ -7,6 +7,7 @@ from aerlock.codec.bounds import ValueBoundsError, check_value
 from aerlock.codec.decode import from_map, from_value
 from aerlock.codec.encode import EncodeOptions, to_map, to_value
 from aerlock.codec.tagged import Tagged
+from aerlock.codec.user_classes import register
 from aerlock.codec.versions import CODEC_VERSION
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "check_value",
     "from_map",
     "from_value",
+    "register",
     "to_map",
     "to_value",
 ]

@@ -83,18 +83,10 @@ class Stream:
         block, start = self._block, self._start
         limit = min(len(block), start + end - self.position)
         position = start
-        # The length of a field takes one byte, or two or three up to the size of a block.
         while position + 1 < limit and block[position] == 0x0A:
-            following, length, shift = position + 1, 0, 0
-            while following < limit and shift < 21:
-                byte = block[following]
-                following += 1
-                length |= (byte & 0x7F) << shift
-                shift += 7
-                if byte < 0x80:
-                    break
-            else:
-                break
+            length, following = block[position + 1], position + 2
+            if length > 0x7F:
+                length, following = _length_at(block, position + 1, limit)
             if following + length > limit:
                 break
             position = following + length
@@ -140,6 +132,20 @@ class Stream:
         self._unread -= wanted
         self._block = self._block[self._start :] + bytes(buffer)
         self._start = 0
+
+
+def _length_at(block: bytes, position: int, limit: int) -> tuple[int, int]:
+    """Gives the length that stands there, in up to three bytes, and where it ends; otherwise one too long."""
+    length = 0
+    for shift in (0, 7, 14):
+        if position == limit:
+            break
+        byte = block[position]
+        position += 1
+        length |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return length, position
+    return limit, position
 
 
 def unsound(problem: str) -> ValueBoundsError:

@@ -6,6 +6,7 @@ reading a blob takes memory for what comes of it, and checking one takes none.
 """
 
 import codecs
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
@@ -18,6 +19,7 @@ from aerlock.codec.bounds import (
     LIST_LEVELS,
     MAP_LEVELS,
     MAX_BLOB_VALUES,
+    MAX_KEY_BYTES,
     TAGGED_LEVELS,
     ValueBoundsError,
     check_array,
@@ -30,6 +32,8 @@ from aerlock.v1.values_pb2 import Array, BlobRef, ListValue, MapValue, Value
 
 LARGEST_BLOB_BYTES: Final = (1 << 31) - 1
 """What every protobuf library can parse."""
+_KEPT_KEY: Final = 64
+"""Characters of a key that is kept to find it again; of a longer one the digest is."""
 
 
 class BlobSink(Protocol):
@@ -52,7 +56,7 @@ class BlobSource(Protocol):
 def check_blob(reader: Reader, size: int) -> None:
     """Reads a blob of ``size`` bytes to its end and refuses what is no sound Value.
 
-    Raises `ValueBoundsError`. Takes a few pieces of memory, whatever the blob claims.
+    Raises `ValueBoundsError`. Takes a few pieces of memory and the keys of a map, whatever the blob claims.
     """
     BlobWalker(reader, size).walk()
 
@@ -143,8 +147,9 @@ class BlobWalker:
         return kind(self, length, level)
 
     def _small(self, size: int, level: int) -> Any:  # noqa: ANN401
-        value = Value.FromString(self.stream.read(size))
-        _check_canonical(value, size)
+        data = self.stream.read(size)
+        value = Value.FromString(data)
+        _check_canonical(value, data)
         return self.on_small((value,), level)[0]
 
     def _list(self, length: int, level: int) -> Any:  # noqa: ANN401
@@ -155,7 +160,7 @@ class BlobWalker:
         while self.stream.position < end:
             if run := self.stream.run(end):
                 items = ListValue.FromString(run)
-                _check_canonical(items, len(run))
+                _check_canonical(items, run)
                 self.on_count(len(items.values))
                 yield from self.on_small(items.values, level)
             else:
@@ -167,18 +172,19 @@ class BlobWalker:
         return self.on_map(self._entries(self.stream.position + length, level + MAP_LEVELS))
 
     def _entries(self, end: int, level: int) -> Iterator[tuple[str, Any]]:
-        keys: set[str] = set()
+        keys: set[str | bytes] = set()
         while self.stream.position < end:
             for key, value in self._some_entries(end, level):
-                if key in keys:
+                mark = key if len(key) <= _KEPT_KEY else hashlib.sha256(key.encode()).digest()
+                if mark in keys:
                     raise unsound(f"a map has the key {key[:40]!r} twice")
-                keys.add(key)
+                keys.add(mark)
                 yield key, value
 
     def _some_entries(self, end: int, level: int) -> Iterator[tuple[str, Any]]:
         if run := self.stream.run(end):
             entries = MapValue.FromString(run)
-            _check_canonical(entries, len(run))
+            _check_canonical(entries, run)
             self.on_count(len(entries.entries))
             values = self.on_small([entry.value for entry in entries.entries], level)
             yield from zip((entry.key for entry in entries.entries), values, strict=True)
@@ -200,6 +206,8 @@ class BlobWalker:
         text = b""
         field, length = self.stream.field(end)
         if field == 1:
+            if length > MAX_KEY_BYTES:
+                raise ValueBoundsError(f"a key or a tag takes more than {MAX_KEY_BYTES:,} bytes")
             text = self.stream.read(length)
             field, length = self.stream.field(end)
         if field != 2 or self.stream.position + length != end:
@@ -241,13 +249,13 @@ class BlobWalker:
         return length
 
 
-def _check_canonical(message: Value | ListValue | MapValue, size: int) -> None:
-    """Refuses unknown and repeated fields, and long forms of numbers, which no library writes.
+def _check_canonical(message: Value | ListValue | MapValue, data: bytes) -> None:
+    """Refuses unknown and repeated fields, another order, and long forms of numbers: no library writes them.
 
     Other parsers count unknown fields as nesting, and nothing else looks at them.
     """
     message.DiscardUnknownFields()
-    if message.ByteSize() != size:
+    if message.SerializeToString() != data:
         raise unsound("a Value has unknown fields, or is not in the form that protobuf libraries write")
 
 

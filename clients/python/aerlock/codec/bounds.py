@@ -6,7 +6,7 @@ log that a protobuf parser with default limits cannot read.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from google.protobuf import timestamp_pb2
@@ -23,6 +23,8 @@ MAX_DOCUMENT_VALUES: Final = 4_194_304
 """Values in a message and in all the blobs that it refers to."""
 MAX_INLINE_BYTES: Final = 1 << 20
 """Serialized size of one Value or of one MapValue of inputs."""
+MAX_KEY_BYTES: Final = MAX_INLINE_BYTES
+"""Length of a map's key, and of a tag."""
 MAX_BIG_INT_CHARACTERS: Final = 4_300
 MAX_DIMENSIONS: Final = 64
 MAX_BLOBS: Final = 1_000
@@ -118,17 +120,18 @@ def check_tree(
             kind = value.WhichOneof("kind")
             if kind in SCALARS:
                 continue
-            if kind is None or kind not in _CONTAINERS:
+            container = _CONTAINERS.get(kind)
+            if container is None:
                 check_leaf(kind, value, level)
                 if kind == "blob_value":
                     _add_blob(blobs, value.blob_value)
                 continue
-            below, width, open_container = _CONTAINERS[kind]
-            content = getattr(value, kind)
-            count += width(content)
+            below, items_of = container
+            inner = items_of(value)
+            count += len(inner)
             check_count(count, most)
-            check_level(level + below if width(content) else level + 1)
-            pending.append((open_container(content), level + below))
+            check_level(level + below if inner else level + 1)
+            pending.append((iter(inner), level + below))
             break
         else:
             pending.pop()
@@ -165,10 +168,15 @@ def check_leaf(kind: str | None, value: values_pb2.Value, level: int) -> None:
         check(getattr(value, kind))
 
 
-def _items_of_map(content: values_pb2.MapValue) -> Iterator[values_pb2.Value]:
+def _items_of_map(content: values_pb2.MapValue) -> list[values_pb2.Value]:
     # An entry without a value gives a Value without a kind, which is refused as such.
-    check_keys(content)
-    return (entry.value for entry in content.entries)
+    keys, values = set(), []
+    for entry in content.entries:
+        keys.add(entry.key)
+        values.append(entry.value)
+    if len(keys) != len(values):
+        check_keys(content)
+    return values
 
 
 def check_keys(content: values_pb2.MapValue) -> None:
@@ -179,17 +187,17 @@ def check_keys(content: values_pb2.MapValue) -> None:
         raise ValueBoundsError(f"a map has the key {_shortened(key)} twice")
 
 
-def _item_of_tag(content: values_pb2.TaggedValue) -> Iterator[values_pb2.Value]:
+def _item_of_tag(content: values_pb2.TaggedValue) -> list[values_pb2.Value]:
     if not content.type:
         raise ValueBoundsError("a tagged value lacks its type")
-    return iter((content.value,))
+    return [content.value]
 
 
-# For each container: the message levels from it to its items, how many it has, and an iterator.
-_CONTAINERS: Final[dict[str, tuple[int, Callable[[Any], int], Callable[[Any], Iterator[Any]]]]] = {
-    "list_value": (LIST_LEVELS, lambda content: len(content.values), lambda content: iter(content.values)),
-    "map_value": (MAP_LEVELS, lambda content: len(content.entries), _items_of_map),
-    "tagged_value": (TAGGED_LEVELS, lambda content: 1, _item_of_tag),
+# For each container: the message levels from it to its items, and these.
+_CONTAINERS: Final[dict[str | None, tuple[int, Callable[[values_pb2.Value], Sequence[values_pb2.Value]]]]] = {
+    "list_value": (LIST_LEVELS, lambda value: value.list_value.values),
+    "map_value": (MAP_LEVELS, lambda value: _items_of_map(value.map_value)),
+    "tagged_value": (TAGGED_LEVELS, lambda value: _item_of_tag(value.tagged_value)),
 }
 
 

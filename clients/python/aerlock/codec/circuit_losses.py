@@ -2,48 +2,97 @@
 
 # ruff: noqa: ANN401  (an object of any type may come)
 
+import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from typing import Any, Final
 
-from aerlock.codec.circuit_notes import BASES, Note, inner_circuits, is_defined_by_hand
+from aerlock.codec.circuit_notes import BASES, Note, in_order, inner_circuits, is_defined_by_hand, register_names
+from aerlock.codec.qpy_structure import has_definitions
 from aerlock.codec.types.parameters import same_expression, survives_qpy
 
 _LONGEST_NAME: Final = 1_000
 _GENERATED_NAME: Final = re.compile(r"circuit-\d+(-\d+)?")
-_SIMPLE: Final = frozenset({"barrier", "measure", "reset"})
+# An expression stands in QPY as this letter and its size, in eight bytes of which the first are zero.
+_EXPRESSION: Final = b"e\0\0\0\0"
+# So many bytes from there come its steps, of so many bytes each: operation, kind and value of both sides.
+_STEPS: Final = 25
+_STEP_BYTES: Final = 35
+_RISKY: Final = frozenset(b"cu")
+_REAL: Final = frozenset(b"fi")
+_FUNCTIONS: Final = frozenset({5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 17})
+_ALSO_SIMPLE: Final = frozenset({"barrier", "measure", "reset", "unitary", "mcx", "mcphase"})
 # Qiskit says that two of these are different even if both were made alike.
 _UNEQUAL: Final = frozenset({"UCRXGate", "UCRYGate", "UCRZGate", "DiagonalGate"})
 
 
-def survives(circuit: Any) -> bool:
-    """Tells, fast, that QPY keeps the whole circuit; False where one has to look closer.
+def survives(circuit: Any, written: bytes) -> bool:
+    """Tells, fast, that QPY kept the whole circuit; False where one has to look closer.
 
-    A gate's numbers come back as floats, whatever type of number they were.
+    A gate's numbers come back as floats, whatever type of number they were, and an empty label as none.
     """
     return (
         circuit.layout is None
         and not circuit.num_identifiers
-        and not circuit.ancillas
         and type(circuit.name) is str
         and len(circuit.name) <= _LONGEST_NAME
         and is_json(circuit.metadata)
         and survives_qpy(circuit.global_phase)
-        and circuit.qubits == [bit for register in circuit.qregs for bit in register]
-        and circuit.clbits == [bit for register in circuit.cregs for bit in register]
-        and all(map(_instruction_survives, circuit.data))
+        and _order_survives(circuit.qregs)
+        and _order_survives(circuit.cregs)
+        and _are_simple(circuit.count_ops().keys(), written)
+        and (_look_sound(written) or _expressions_survive(circuit))
     )
 
 
-def _instruction_survives(instruction: Any) -> bool:
-    if instruction.is_standard_gate():
-        return instruction.label != "" and all(map(survives_qpy, instruction.params))
-    if instruction.name not in _SIMPLE or instruction.label == "":
+def _look_sound(written: bytes) -> bool:
+    """Tells whether no expression in QPY has a complex constant, or a function of a constant.
+
+    What only looks like an expression may make the answer False.
+    """
+    at = written.find(_EXPRESSION)
+    while at >= 0:
+        start = at + _STEPS
+        size = int.from_bytes(written[start - 8 : start])
+        steps = written[start : start + size]
+        if len(steps) != size or size % _STEP_BYTES:
+            return False
+        operations, lefts, rights = steps[::_STEP_BYTES], steps[1::_STEP_BYTES], steps[18::_STEP_BYTES]
+        if _RISKY.intersection(lefts + rights):
+            return False
+        if _REAL.intersection(lefts) and any(
+            left in _REAL and code in _FUNCTIONS for code, left in zip(operations, lefts, strict=True)
+        ):
+            return False
+        at = written.find(_EXPRESSION, at + 1)
+    return True
+
+
+def _expressions_survive(circuit: Any) -> bool:
+    return all(survives_qpy(param) for instruction in circuit.data for param in instruction.params)
+
+
+def _order_survives(registers: list[Any]) -> bool:
+    """QPY writes the registers that have bits of their own first."""
+    return len(registers) < 2 or all(type(each)(len(each), each.name) == each for each in registers)
+
+
+def _are_simple(names: Set[str], written: bytes) -> bool:
+    """Tells whether all instructions are Qiskit's own, of kinds that QPY keeps."""
+    if not names <= _simple_names():
         return False
-    return instruction.operation.base_class.__module__ in _SIMPLE_MODULES
+    # An instruction that is defined by hand may have such a name as well; QPY puts a number behind it.
+    return not any(f"{name}_".encode() in written for name in names) or not has_definitions(written)
 
 
-_SIMPLE_MODULES: Final = frozenset(f"qiskit.circuit.{name}" for name in _SIMPLE)
+@functools.cache
+def _simple_names() -> frozenset[str]:
+    """The names of instructions that QPY keeps, where they are Qiskit's own and not defined by hand."""
+    from qiskit.circuit import Gate
+    from qiskit.circuit.library import get_standard_gate_name_mapping
+
+    gates = {name for name, gate in get_standard_gate_name_mapping().items() if isinstance(gate, Gate)}
+    return gates | _ALSO_SIMPLE
 
 
 def is_json(obj: Any) -> bool:
@@ -77,6 +126,10 @@ def _place(at: list[Any]) -> str:
 
 
 def _circuit(original: Any, copy: Any, at: list[Any]) -> Iterator[Note]:
+    order = register_names(original)
+    if order != register_names(copy):
+        yield {"at": at, "registers": order}
+        copy = in_order(copy, order)
     _require(_bits(original) == _bits(copy), at, "the bits and registers")
     for names in ("iter_input_vars", "iter_captures", "iter_declared_vars", "iter_declared_stretches"):
         _require(list(getattr(original, names)()) == list(getattr(copy, names)()), at, "the variables")

@@ -4,7 +4,7 @@ A note says where (``at``) and what. Where: the position of an instruction, and
 in it "definition" or ("block", position) for a circuit that it holds, "base_gate"
 or "base_op" for the operation that it controls or modifies. What:
 ``operation`` in place of a stand-in, ``params`` or ``label`` of an instruction;
-``name``, ``metadata`` or ``global_phase`` of a circuit.
+``name``, ``metadata`` or ``global_phase`` of a circuit, or the order of its ``registers``.
 """
 
 # ruff: noqa: ANN401  (an object of any type may come)
@@ -144,7 +144,7 @@ def put_back(circuit: Any, notes: list[Note]) -> Any:
     for note in notes:
         where, *rest = [*require(list, note["at"]), None]
         if where is None:
-            _change_circuit(circuit, note)
+            circuit = _change_circuit(circuit, note)
         elif not 0 <= require(int, where) < len(circuit.data):
             raise ValueError(f"it has no instruction {where}")
         else:
@@ -189,14 +189,55 @@ def _put_back_in_base(instruction: Any, note: Note) -> Any:
     return instruction.replace(operation=operation)
 
 
-def _change_circuit(circuit: Any, note: Note) -> None:
-    require_keys(note, "at", optional=("name", "metadata", "global_phase"))
+def _change_circuit(circuit: Any, note: Note) -> Any:
+    require_keys(note, "at", optional=("name", "metadata", "global_phase", "registers"))
+    if "registers" in note:
+        circuit = in_order(circuit, note["registers"])
     if "name" in note:
         circuit.name = require(str, note["name"])
     if "metadata" in note:
         circuit.metadata = note["metadata"]
     if "global_phase" in note:
         circuit.global_phase = note["global_phase"]
+    return circuit
+
+
+def register_names(circuit: Any) -> list[list[str]]:
+    """The names of its quantum registers and of its classical ones, in their order."""
+    return [[register.name for register in registers] for registers in (circuit.qregs, circuit.cregs)]
+
+
+def in_order(circuit: Any, names: list[list[str]]) -> Any:
+    """The circuit with its registers in another order; raises ValueError where they are not its own."""
+    if circuit.layout is not None:
+        raise ValueError("QPY does not keep the order of the registers, and it has a layout")
+    qregs, cregs = require(list, names)
+    registers = [_named(circuit.qregs, qregs), _named(circuit.cregs, cregs)]
+    ordered = type(circuit)(
+        circuit.qubits,
+        circuit.clbits,
+        *registers[0],
+        *registers[1],
+        name=circuit.name,
+        global_phase=circuit.global_phase,
+        metadata=circuit.metadata,
+        inputs=circuit.iter_input_vars(),
+        captures=circuit.iter_captures(),
+    )
+    for variable in circuit.iter_declared_vars():
+        ordered.add_uninitialized_var(variable)
+    for stretch in circuit.iter_declared_stretches():
+        ordered.add_stretch(stretch)
+    for instruction in circuit.data:
+        ordered.append(instruction)
+    return ordered
+
+
+def _named(registers: list[Any], names: list[str]) -> list[Any]:
+    by_name = {register.name: register for register in registers}
+    if sorted(by_name) != sorted(require(list, names)):
+        raise ValueError("it has other registers")
+    return [by_name[name] for name in names]
 
 
 def _change_instruction(instruction: Any, note: Note) -> Any:

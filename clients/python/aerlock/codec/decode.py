@@ -27,6 +27,7 @@ from aerlock.codec.bounds import (
     check_level,
     check_size,
 )
+from aerlock.codec.panics import is_failure
 from aerlock.codec.registry import BY_TAG
 from aerlock.codec.tagged import Tagged
 from aerlock.v1 import values_pb2
@@ -119,7 +120,9 @@ class _Document:
             return tagged.from_plain(plain, self.memory) if tagged.in_document else tagged.from_plain(plain)
         except ImportError as error:
             raise ImportError(f"a value of type {tag} needs Qiskit to be read: pip install qiskit") from error
-        except Exception as error:
+        except BaseException as error:
+            if isinstance(error, MemoryError) or not is_failure(error):
+                raise
             raise ValueError(f"a value of type {tag} is malformed: {error}") from error
 
 

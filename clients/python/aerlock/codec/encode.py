@@ -11,17 +11,17 @@ import types
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from aerlock.codec.arrays import describe_array, is_plain, numbers_to_array, write_array
-from aerlock.codec.blobs import BlobSink
+from aerlock.codec.blobs import LARGEST_BLOB_BYTES, BlobSink
 from aerlock.codec.bounds import (
     MAX_BIG_INT_CHARACTERS,
     MAX_BLOB_VALUES,
     MAX_DEPTH,
     MAX_INLINE_BYTES,
+    MAX_KEY_BYTES,
     MAX_VALUES,
     MIN_VALUE_BYTES,
     ValueBoundsError,
@@ -30,11 +30,14 @@ from aerlock.codec.bounds import (
 )
 from aerlock.codec.circuit_notes import Note
 from aerlock.codec.offload import LARGE_BYTES, Large, head_of, offload, offload_map
+from aerlock.codec.panics import is_failure
 from aerlock.codec.registry import BY_CLASS
 from aerlock.codec.tagged import Tagged, TaggedType, path_of
 from aerlock.codec.types.circuits import CIRCUIT_TAG, INSTRUCTION, INSTRUCTION_BASES, Qpy, write_with_notes
 from aerlock.codec.types.numpy import array_to_tagged
 from aerlock.codec.types.python import DICT, LIST
+from aerlock.codec.user_classes import REGISTERED, on_register, plain_form, refusal
+from aerlock.codec.versions import OLDEST_CODEC_VERSION
 from aerlock.v1 import values_pb2
 
 # Whatever leaf a container at this level holds directly, it stays within MAX_DEPTH.
@@ -48,22 +51,41 @@ _CIRCUIT: Final = values_pb2.Value.CIRCUIT_VALUE_FIELD_NUMBER
 _CIRCUIT_QPY: Final = values_pb2.Circuit.QPY_FIELD_NUMBER
 NUMBERS: Final = 1_024
 """A list of as many items or more, all float, int or bool, travels as an array: in a tenth of the time."""
+# A key of as many characters fits, whatever they are.
+_SHORT_KEY: Final = MAX_KEY_BYTES // 4
+_SHOWN_KEY: Final = 100
 _ONLY_STR: Final[frozenset[type]] = frozenset({str})
 
 
-@dataclass(frozen=True, slots=True)
 class EncodeOptions:
     """What an encoder may rely on.
 
     ``blobs`` takes the Values that are too large for a message; without it they
     are refused. ``qpy_version`` and ``codec_version`` are what the reader has,
     where that is known: circuits are written in a version that it reads, and
-    what it cannot read is refused.
+    what it cannot read is refused. A subclass may find them out when they are
+    asked for, which is only where they matter.
     """
 
-    blobs: BlobSink | None = None
-    qpy_version: int | None = None
-    codec_version: int | None = None
+    def __init__(
+        self,
+        blobs: BlobSink | None = None,
+        qpy_version: int | None = None,
+        codec_version: int | None = None,
+    ) -> None:
+        self.blobs = blobs
+        self._qpy_version = qpy_version
+        self._codec_version = codec_version
+
+    @property
+    def qpy_version(self) -> int | None:
+        """The newest QPY that the reader has; None where that is not known."""
+        return self._qpy_version
+
+    @property
+    def codec_version(self) -> int | None:
+        """The reader's version of the codec; None where that is not known."""
+        return self._codec_version
 
 
 _DEFAULT: Final = EncodeOptions()
@@ -242,15 +264,17 @@ def _encode_large(
     target: values_pb2.Value, head: bytes, content: bytes | memoryview, encoding: _Encoding
 ) -> None:
     """Encodes a leaf without copying it; ``head`` and content are its Value, serialized."""
-    if encoding.options.blobs is None:
-        raise _EncodeError(
-            ValueBoundsError,
-            f"takes {len(content):,} bytes; at most {MAX_INLINE_BYTES:,} fit into one message",
-        )
-    try:
-        encoding.large.add(target, head, content)
-    except ValueBoundsError as error:
-        raise _EncodeError(ValueBoundsError, str(error)) from None
+    _check_large(len(head) + len(content), encoding)
+    encoding.large.add(target, head, content)
+
+
+def _check_large(size: int, encoding: _Encoding) -> None:
+    """Refuses a leaf of more bytes than fit into a blob, or into a message where there are no blobs."""
+    most, whole = MAX_INLINE_BYTES, "one message"
+    if encoding.options.blobs is not None:
+        most, whole = LARGEST_BLOB_BYTES, "one value"
+    if size > most:
+        raise _EncodeError(ValueBoundsError, f"takes {size:,} bytes; at most {most:,} fit into {whole}")
 
 
 def _encode_list(target: values_pb2.Value, obj: list[Any], level: int, encoding: _Encoding) -> None:
@@ -283,15 +307,27 @@ def _encode_dict(target: values_pb2.Value, obj: dict[Any, Any], level: int, enco
     try:
         for key, item in obj.items():
             entry = add()
-            entry.key = key
+            entry.key = key if len(key) <= _SHORT_KEY else _checked_key(key)
             (encoder_of(type(item)) or _encode_other)(entry.value, item, level + 3, encoding)
     except _EncodeError as error:
-        error.add_step(f".{key}" if key.isidentifier() else f"[{key!r}]", obj)
+        error.add_step(_step_to(key), obj)
         raise
     except UnicodeEncodeError:
         raise _EncodeError(
             ValueError, f"has the key {key!r} with half of a surrogate pair: it is no text"
         ) from None
+
+
+def _step_to(key: str) -> str:
+    if len(key) > _SHOWN_KEY:
+        return f"[{key[:_SHOWN_KEY]!r}…]"
+    return f".{key}" if key.isidentifier() else f"[{key!r}]"
+
+
+def _checked_key(key: str) -> str:
+    if len(key.encode()) > MAX_KEY_BYTES:
+        raise _EncodeError(ValueBoundsError, f"is a key of more than {MAX_KEY_BYTES:,} bytes")
+    return key
 
 
 def _too_deep(container: object) -> _TooDeepError:
@@ -303,7 +339,7 @@ def _too_deep(container: object) -> _TooDeepError:
 def _encode_tagged(
     target: values_pb2.Value, obj: Any, tagged: TaggedType, level: int, encoding: _Encoding
 ) -> None:
-    reader = encoding.options.codec_version
+    reader = encoding.options.codec_version if tagged.since > OLDEST_CODEC_VERSION else None
     if reader is not None and reader < tagged.since:
         raise _EncodeError(
             ValueError,
@@ -312,13 +348,23 @@ def _encode_tagged(
         )
     try:
         plain = tagged.to_plain(obj)
-    except Exception as error:
+    except BaseException as error:
+        if not is_failure(error):
+            raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise _EncodeError(kind, f"cannot be sent as {tagged.tag}: {error}") from error
     _encode_as(target, tagged.tag, plain, level, encoding)
 
 
 def _encode_unknown_tag(target: values_pb2.Value, obj: Tagged, level: int, encoding: _Encoding) -> None:
+    if type(obj.type) is not str or not obj.type:
+        raise _EncodeError(TypeError, "is a Tagged whose type is not a text")
+    try:
+        too_long = len(obj.type.encode()) > MAX_KEY_BYTES
+    except UnicodeEncodeError:
+        raise _EncodeError(ValueError, "is a Tagged whose type holds half of a surrogate pair") from None
+    if too_long:
+        raise _EncodeError(ValueBoundsError, f"is a Tagged whose type has more than {MAX_KEY_BYTES:,} bytes")
     _encode_as(target, obj.type, obj.value, level, encoding)
 
 
@@ -348,6 +394,8 @@ def _encode_array(target: values_pb2.Value, obj: Any, level: int, encoding: _Enc
     elif obj.nbytes <= LARGE_BYTES:
         write_array(obj, target.array_value)
     else:
+        # Before it is copied, which is what an array needs that does not lie in rows.
+        _check_large(obj.nbytes, encoding)
         description, content = describe_array(obj)
         head = head_of(len(content), _ARRAY, _ARRAY_DATA, before=description.SerializeToString())
         _encode_large(target, head, content, encoding)
@@ -358,7 +406,9 @@ def _encode_circuit(target: values_pb2.Value, obj: Any, level: int, encoding: _E
     if written is None:
         try:
             written = (obj, *write_with_notes(obj, encoding.options.qpy_version))
-        except ValueError as error:
+        except BaseException as error:  # an operation may show its faults only when Qiskit makes it
+            if not is_failure(error):
+                raise
             raise _EncodeError(ValueError, f"is a circuit that cannot be sent: {error}") from error
         encoding.circuits[id(obj)] = written
     _, content, notes = written
@@ -376,9 +426,9 @@ def _encode_qpy(target: values_pb2.Value, obj: Qpy, level: int, encoding: _Encod
 
 
 def _encode_other(target: values_pb2.Value, obj: Any, level: int, encoding: _Encoding) -> None:
-    """Finds how to encode a type that comes for the first time, and remembers it where it is one of ours."""
+    """Finds how to encode a type that comes for the first time, and remembers it where it can be sent."""
     cls = type(obj)
-    encoder = _encoder_of(cls)
+    encoder = _encoder_of(obj)
     if encoder is not None:
         _ENCODERS[cls] = encoder
         encoder(target, obj, level, encoding)
@@ -389,11 +439,12 @@ def _encode_other(target: values_pb2.Value, obj: Any, level: int, encoding: _Enc
         )
         _encode_null(target, None, level, encoding)
     else:
-        raise _EncodeError(TypeError, f"is a {path_of(cls)}, which cannot be sent: send it as plain values")
+        raise _EncodeError(TypeError, refusal(obj))
 
 
-def _encoder_of(cls: type) -> "_Encoder | None":
-    if tagged := BY_CLASS.get(path_of(cls)):
+def _encoder_of(obj: Any) -> "_Encoder | None":
+    cls = type(obj)
+    if tagged := REGISTERED.get(cls) or BY_CLASS.get(path_of(cls)):
         return lambda target, obj, level, encoding: _encode_tagged(target, obj, tagged, level, encoding)
     if path_of(cls) == "numpy.ndarray":
         return _encode_array
@@ -403,7 +454,27 @@ def _encoder_of(cls: type) -> "_Encoder | None":
         return _encode_circuit
     if bases & INSTRUCTION_BASES:
         return lambda target, obj, level, encoding: _encode_tagged(target, obj, INSTRUCTION, level, encoding)
+    if (to_plain := plain_form(obj)) is not None:
+        return lambda target, obj, level, encoding: _encode_plain(target, obj, to_plain, level, encoding)
     return None
+
+
+def _encode_plain(
+    target: values_pb2.Value, obj: Any, to_plain: Callable[[Any], object], level: int, encoding: _Encoding
+) -> None:
+    """Encodes what an object makes of itself, in its place."""
+    if level > encoding.deepest:
+        raise _too_deep(obj)
+    try:
+        plain = to_plain(obj)
+    except Exception as error:
+        raise _EncodeError(ValueError, f"cannot be made plain: {error}") from error
+    try:
+        _encode(target, plain, level, encoding)
+    except _EncodeError as error:
+        error.containers.append(obj)
+        error.path.append("")
+        raise
 
 
 _Encoder = Callable[[values_pb2.Value, Any, int, _Encoding], None]
@@ -424,3 +495,10 @@ _ENCODERS: Final[dict[type, _Encoder]] = {
     Tagged: _encode_unknown_tag,
     Qpy: _encode_qpy,
 }
+
+
+def _forget(cls: type) -> None:
+    _ENCODERS.pop(cls, None)
+
+
+on_register(_forget)

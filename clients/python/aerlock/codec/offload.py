@@ -36,16 +36,17 @@ class Large:
         self._leaves: list[tuple[Value, list[bytes | memoryview]] | None] = []
 
     def add(self, target: Value, head: bytes, content: bytes | memoryview) -> None:
-        """Lets ``target`` stand for the Value that serializes to head and content.
-
-        Raises `ValueBoundsError` where no blob can be that large.
-        """
+        """Lets ``target`` stand for the Value that serializes to head and content."""
         parts = [head, content]
         size = len(head) + len(content)
-        _check_blob_size(size)
         target.blob_value.sha256 = f"{len(self._leaves):064x}"
         target.blob_value.size_bytes = size
         self._leaves.append((target, parts))
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._leaves)
 
     def fill_in(self, value: Value) -> None:
         """Copies those leaves that stand in ``value`` into it after all."""
@@ -92,6 +93,8 @@ def offload(value: Value, large: Large, sink: BlobSink) -> None:
     """Moves what is too large for a message from ``value`` into ``sink``; raises `ValueBoundsError`."""
     size = value.ByteSize()
     moved = _plan(value, size, _WORTH_BYTES[0])[1] if size > MAX_INLINE_BYTES else []
+    if len(moved) + large.count > MAX_BLOBS:
+        moved = [value]
     _move(moved, large, sink)
 
 
@@ -105,6 +108,11 @@ def offload_map(entries: MapValue, large: Large, sink: BlobSink) -> None:
     for worth in _WORTH_BYTES:
         if size > MAX_INLINE_BYTES:
             size, moved = _plan_all((entry.value for entry in entries.entries), entries.ByteSize(), worth)
+    if len(moved) + large.count > MAX_BLOBS:
+        values = (entry.value for entry in entries.entries)
+        moved = [
+            value for value in values if value.WhichOneof("kind") in _CHILDREN and value.ByteSize() > worth
+        ]
     _move(moved, large, sink)
 
 

@@ -6,12 +6,15 @@ use all else.
 
 # ruff: noqa: ANN401  (an object of any type may come)
 
+import functools
 import io
 from json import JSONEncoder
 from typing import TYPE_CHECKING, Any, Final
 
 from aerlock.codec.circuit_notes import all_circuits
 from aerlock.codec.openqasm import read_openqasm2, read_openqasm3
+from aerlock.codec.panics import is_failure
+from aerlock.codec.qpy_names import CLASSES
 from aerlock.codec.qpy_structure import (
     MAX_QPY_BITS,
     NEWEST_QPY_VERSION,
@@ -40,7 +43,7 @@ def write_circuit(
     """
     from qiskit import qpy
 
-    newest = min(qpy.common.QPY_VERSION, NEWEST_QPY_VERSION)
+    newest = newest_version()
     version = newest if reader_version is None else min(reader_version, newest)
     if version < max(OLDEST_QPY_VERSION, qpy.common.QPY_COMPATIBILITY_VERSION):
         raise ValueError(
@@ -48,19 +51,29 @@ def write_circuit(
             " upgrade Qiskit on the server, or use an older one here"
         )
     if version < _WITH_ANCILLAS and any(inner.ancillas for inner in all_circuits(circuit)):
-        raise ValueError(f"an AncillaRegister needs QPY {_WITH_ANCILLAS}{_cure(version, newest)}")
+        raise ValueError(f"an AncillaRegister needs QPY {_WITH_ANCILLAS}{upgrade_cure(version)}")
     buffer = io.BytesIO()
     try:
         qpy.dump(circuit, buffer, metadata_serializer=metadata_serializer, version=version)
-    except Exception as error:
-        raise ValueError(f"QPY cannot hold this circuit: {error}{_cure(version, newest)}") from error
+    except BaseException as error:
+        if not is_failure(error):
+            raise
+        raise ValueError(f"QPY cannot hold this circuit: {error}{upgrade_cure(version)}") from error
     return buffer.getvalue()
 
 
-def _cure(version: int, newest: int) -> str:
-    if version == newest:
+def upgrade_cure(version: int) -> str:
+    """What to add to an error about a circuit in a version that is not the newest."""
+    if version >= newest_version():
         return ""
     return f" (in QPY {version}, the newest that its reader has: upgrade Qiskit there)"
+
+
+def newest_version() -> int:
+    """The newest version that is written and read here."""
+    from qiskit import qpy
+
+    return min(qpy.common.QPY_VERSION, NEWEST_QPY_VERSION)
 
 
 def read_circuit(circuit: values_pb2.Circuit) -> "QuantumCircuit":
@@ -79,28 +92,22 @@ def read_circuit(circuit: values_pb2.Circuit) -> "QuantumCircuit":
         return read_openqasm2(circuit.openqasm2)
     except (ImportError, ValueError, MemoryError):
         raise
-    except Exception as error:
-        raise ValueError(f"the circuit cannot be read as {source}: {error}") from error
     except BaseException as error:
-        # A reader in Rust that gives up is not an Exception.
-        if type(error).__name__ != "PanicException":
+        if not is_failure(error):
             raise
-        raise ValueError(f"the circuit cannot be read as {source}: its reader gave up") from error
+        raise ValueError(f"the circuit cannot be read as {source}: {error}") from error
 
 
 def check_qpy(data: bytes) -> None:
-    """Refuses QPY that must not reach Qiskit's reader: old, several circuits, or absurd sizes.
+    """Refuses QPY that must not reach Qiskit's reader: old, several circuits, absurd sizes or strange classes.
 
-    Raises ValueError, and ImportError without Qiskit.
+    Raises ValueError.
     """
-    names = check_structure(data)
-    library: Any = _require_qiskit("qiskit.circuit.library")
-    circuits: Any = _require_qiskit("qiskit.circuit").QuantumCircuit
-    for name in names:
-        found = getattr(library, name, None)
-        # The reader calls whatever class has the name; these build circuits as large as they are told.
-        if isinstance(found, type) and issubclass(found, circuits):
-            raise ValueError(f"the instruction {name!r} is a circuit of Qiskit's library and no instruction")
+    if unknown := check_structure(data) - CLASSES:
+        raise ValueError(
+            f"the circuit has an instruction of the class {min(unknown)[:40]!r}, which is not read:"
+            " send its definition instead (see QuantumCircuit.decompose)"
+        )
 
 
 def load_qpy(data: bytes) -> "QuantumCircuit":
@@ -111,6 +118,7 @@ def load_qpy(data: bytes) -> "QuantumCircuit":
     return circuit
 
 
+@functools.cache
 def _require_qiskit(module: str) -> Any:
     import importlib
 

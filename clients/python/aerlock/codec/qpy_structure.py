@@ -6,10 +6,15 @@ taking bytes (bits, vectors of parameters) is bounded by the size of the data.
 The layout is that of the page "QPY format" in Qiskit's documentation.
 """
 
+import json
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
+
+from aerlock.codec.npy import check_npy
+from aerlock.codec.qpy_names import SYNTHESES
+from aerlock.codec.qpy_shape import LastShape
 
 OLDEST_QPY_VERSION: Final = 13
 """Older versions carry symbols in formats whose readers can be made to run code."""
@@ -33,7 +38,6 @@ _VECTOR: Final = struct.Struct("!HQ16s")  # name, elements, UUID
 _DEFINITION: Final = struct.Struct("!HcII?QIIQ")  # name, kind, bits, whether defined, size, control, base
 _INSTRUCTION: Final = struct.Struct("!HHHIIBH8xI4x")  # name, label, counts, flags, condition, controls
 _VALUE: Final = struct.Struct("!cQ")  # kind, size
-_VALUE_AND_MORE: Final = struct.Struct("!cQHQ")  # and the beginning of an _ELEMENT
 _PARAMETER: Final = struct.Struct("!H16s")  # name, UUID
 _ELEMENT: Final = struct.Struct("!HQ16sQ")  # vector's name, its elements, UUID, index
 _ELEMENT_18: Final = struct.Struct("!HQ")  # vector's position in the table, index
@@ -41,6 +45,7 @@ _EXPRESSION: Final = struct.Struct("!QQ")  # symbols, operations
 _OPERATION: Final = struct.Struct("!BcQQc16s")  # code, kind and content of the left side and the right one
 _SYMBOL: Final = struct.Struct("!ccQ")  # kind, kind and size of its value
 _ITEM: Final = struct.Struct("!HcH")  # key, kind and size of the value
+_RANGE: Final = struct.Struct("!qqq")
 _MODIFIER: Final = struct.Struct("!cIId")  # kind, control qubits and state, power
 _EVOLUTION: Final = struct.Struct("!Q?cQQ")  # operators, whether one stands alone, time, synthesis
 _OBSERVABLE: Final = struct.Struct("!IQQQQ")  # qubits, bytes of four arrays
@@ -50,11 +55,12 @@ _COUNT: Final = {size: struct.Struct(f"!{code}") for size, code in ((1, "?"), (2
 
 _WITH_TABLE, _WITH_ANNOTATIONS, _WITH_OBSERVABLES, _WITH_VECTORS = 16, 15, 17, 18
 _BIT_BYTES: Final = 5
+_UUID_BYTES: Final = 16
 _IF_EXPRESSION: Final = 2
 _ANNOTATED: Final = 0x80
 
 
-def check_structure(data: bytes) -> set[str]:
+def check_structure(data: bytes) -> frozenset[str]:
     """Refuses QPY that is not exactly one circuit, with sizes that its bytes bear out.
 
     Returns the names of instructions that it does not define itself: the reader
@@ -66,13 +72,29 @@ def check_structure(data: bytes) -> set[str]:
     if version < OLDEST_QPY_VERSION:
         raise ValueError(f"QPY version {version} is refused: write version {OLDEST_QPY_VERSION} or newer")
     if version > NEWEST_QPY_VERSION:
-        raise ValueError(f"QPY version {version} is not known here: write version {NEWEST_QPY_VERSION}")
+        raise ValueError(
+            f"the circuit is QPY {version}, and up to {NEWEST_QPY_VERSION} is read here:"
+            f" upgrade Aerlock and Qiskit here, or write version {NEWEST_QPY_VERSION} there"
+        )
     if count != 1 or kind != b"q":
         raise ValueError("QPY must hold exactly one circuit")
+    if (names := _LAST_SHAPE.find(data)) is not None:
+        return names
+    walker = _Walker(data, version)
     try:
-        return _Walker(data, version).walk()
+        names = walker.walk()
     except (struct.error, OverflowError, UnicodeDecodeError) as error:
         raise ValueError("the circuit's QPY is cut short, or has a size that is not its own") from error
+    _LAST_SHAPE.remember(data, walker.free, names)
+    return names
+
+
+def has_definitions(written: bytes) -> bool:
+    """Tells whether a circuit that Qiskit wrote defines instructions of its own."""
+    return _Walker(written, written[len(b"QISKIT")]).has_definitions()
+
+
+_LAST_SHAPE: Final = LastShape()
 
 
 class _Walker:
@@ -86,13 +108,17 @@ class _Walker:
         self._allowance = 4 * MAX_QPY_BITS + len(data)
         self._names: set[bytes] = set()
         self._defined: set[bytes] = set()
+        self.free: list[tuple[int, int]] = []
+        """Places of names and numbers, from and to."""
+        self._plain_headers: dict[bytes, tuple[int, int, int]] = {}
+        self._plain_values: dict[bytes, int] = {}
 
-    def walk(self) -> set[str]:
+    def walk(self) -> frozenset[str]:
         if self._version >= _WITH_TABLE and self._take(_OFFSET) != (self._at,):
             raise ValueError("the circuit's QPY does not begin where its table says")
         self._circuit()
         self._expect(len(self._data))
-        return {name.decode() for name in self._names - self._defined}
+        return frozenset(name.decode() for name in self._names - self._defined)
 
     def _take(self, layout: struct.Struct) -> tuple[Any, ...]:
         fields = layout.unpack_from(self._data, self._at)
@@ -103,6 +129,12 @@ class _Walker:
         if not 0 <= count <= len(self._data) - self._at:
             raise struct.error
         self._at += count
+
+    def _skip_free(self, count: int) -> None:
+        """Skips what may be anything in another file of the same shape."""
+        start = self._at
+        self._skip(count)
+        self.free.append((start, self._at))
 
     def _expect(self, end: int) -> None:
         if self._at != end:
@@ -135,26 +167,38 @@ class _Walker:
         self._expect(end)
 
     def _circuit(self) -> None:
+        count = self._front()
+        self._each(self._definition, 8)
+        self._instructions(count)
+        if self._version < _WITH_VECTORS and self._take(_COUNT[2]) != (0,):
+            raise ValueError("the circuit has calibrations of pulses, which Qiskit reads no more")
+        self._layout()
+
+    def _front(self) -> int:
+        """Takes what stands before the definitions; returns how many instructions there are."""
         name, kind, phase, qubits, clbits, metadata, registers, count, variables = self._take(_CIRCUIT)
         if max(qubits, clbits) > MAX_QPY_BITS:
             raise ValueError(
                 f"a circuit of {max(qubits, clbits):,} bits is refused: at most {MAX_QPY_BITS:,} are read"
             )
         self._announce(qubits + clbits)
-        self._skip(name)
+        self._skip_free(name)
         self._value(kind, phase)
-        self._skip(metadata)
+        self._skip_free(metadata)
         self._each(self._register, count=registers)
         self._each(self._variable, count=variables)
         if self._version >= _WITH_ANNOTATIONS:
             self._each(self._namespace, 4)
         if self._version >= _WITH_VECTORS:
             self._each(self._vector, 2)
-        self._each(self._definition, 8)
-        self._instructions(count)
-        if self._version < _WITH_VECTORS and self._take(_COUNT[2]) != (0,):
-            raise ValueError("the circuit has calibrations of pulses, which Qiskit reads no more")
-        self._layout()
+        return count  # type: ignore[no-any-return]
+
+    def has_definitions(self) -> bool:
+        """Tells whether the circuit defines instructions of its own."""
+        if self._version >= _WITH_TABLE:
+            self._take(_OFFSET)
+        self._front()
+        return self._take(_COUNT[8]) != (0,)
 
     def _register(self) -> None:
         if self._version < _WITH_VECTORS:
@@ -175,6 +219,7 @@ class _Walker:
 
     def _vector(self) -> None:
         name, elements, _ = self._take(_VECTOR)
+        self.free.append((self._at - _UUID_BYTES, self._at))
         self._announce(elements)
         self._skip(name)
 
@@ -194,33 +239,60 @@ class _Walker:
             self._instructions(1 if base else 0, bit_bytes=0)
 
     def _instructions(self, count: int, bit_bytes: int = _BIT_BYTES) -> None:
-        # Most of a file is this, so it is written out. No value is the last of a file: a layout follows.
-        data, at, names, is_old = self._data, self._at, self._names, self._version < _WITH_VECTORS
-        header, value = _INSTRUCTION.unpack_from, _VALUE_AND_MORE.unpack_from
+        # Most of a file is this, so it is written out, and a header that comes again is not unpacked again.
+        data, at, add_name, free = self._data, self._at, self._names.add, self.free
+        find_header, find_value = self._plain_headers.get, self._plain_values.get
+        header_bytes, value_bytes = _INSTRUCTION.size, _VALUE.size
         for _ in range(count):
-            name, label, values, qargs, cargs, flags, condition, controls = header(data, at)
-            at += _INSTRUCTION.size
-            names.add(data[at : at + name])
-            at += name + label + condition
-            if flags & 3 == _IF_EXPRESSION:
-                at = self._value_at(at)
-            at += bit_bytes * (qargs + cargs)
-            for _ in range(values):
-                kind, size, _, elements = value(data, at)
-                if kind in _RICH_VALUES and (kind != b"v" or (is_old and elements > MAX_QPY_BITS)):
-                    at = self._value_at(at)
+            known = find_header(data[at : at + header_bytes]) if bit_bytes else None
+            if known is None:
+                at, values, is_annotated = self._header(at, bit_bytes)
+            else:
+                name, size, values = known
+                add_name(data[at + header_bytes : at + header_bytes + name])
+                at += size
+                is_annotated = False
+            while values:
+                if size := find_value(data[at : at + value_bytes]):
+                    free.append((at + value_bytes, at + size))
+                    at += size
                 else:
-                    at += _VALUE.size + size
-            if controls or flags & _ANNOTATED:
-                at = self._rest_of_instruction(at, controls, bool(flags & _ANNOTATED))
+                    at += self._size_of_value(at)
+                values -= 1
+            if is_annotated:
+                at = self._annotations(at)
         self._at = at
 
-    def _rest_of_instruction(self, at: int, controls: int, is_annotated: bool) -> int:
+    def _header(self, at: int, bit_bytes: int) -> tuple[int, int, bool]:
+        """Takes an instruction up to its values; returns where they are, how many, and whether more follows."""
+        start = at
+        name, label, values, qargs, cargs, flags, condition, controls = _INSTRUCTION.unpack_from(self._data, at)
+        at += _INSTRUCTION.size
+        self._names.add(self._data[at : at + name])
+        at += name + label + condition
+        has_expression, is_annotated = flags & 3 == _IF_EXPRESSION, bool(flags & _ANNOTATED)
+        if has_expression:
+            at = self._value_at(at)
+        at += bit_bytes * (qargs + cargs)
+        if controls > qargs or not bit_bytes:
+            self._announce(controls)
+        elif not (has_expression or is_annotated):
+            self._plain_headers[self._data[start : start + _INSTRUCTION.size]] = name, at - start, values
+        return at, values, is_annotated
+
+    def _annotations(self, at: int) -> int:
         self._at = at
-        self._announce(controls)
-        if is_annotated:
-            self._each(self._annotation, 4)
+        self._each(self._annotation, 4)
         return self._at
+
+    def _size_of_value(self, at: int) -> int:
+        """Takes a value that stands there, or only its size where there is nothing in it."""
+        kind, size = _VALUE.unpack_from(self._data, at)
+        if kind in _FREE_VALUES or (kind == b"v" and self._version >= _WITH_VECTORS):
+            self._plain_values[self._data[at : at + _VALUE.size]] = size = _VALUE.size + size
+            self.free.append((at + _VALUE.size, at + size))
+            return size  # type: ignore[no-any-return]
+        return self._value_at(at) - at
 
     def _annotation(self) -> None:
         _, payload = self._take(_ANNOTATION)
@@ -244,6 +316,15 @@ class _Walker:
 
     def _tuple(self) -> None:
         self._each(self._typed_value, 8)
+
+    def _range(self) -> None:
+        start, stop, step = self._take(_RANGE)
+        if step:
+            self._announce(len(range(start, stop, step)))
+
+    def _array(self) -> None:
+        size = check_npy(self._data, self._at)
+        self._skip(size)
 
     def _modifier(self) -> None:
         _, controls, _, _ = self._take(_MODIFIER)
@@ -296,12 +377,15 @@ class _Walker:
         operators, _, kind, time, synthesis = self._take(_EVOLUTION)
         self._each(self._operator, count=operators)
         self._value(kind, time)
+        start = self._at
         self._skip(synthesis)
+        _check_synthesis(self._data[start : self._at])
 
     def _operator(self) -> None:
         if self._version < _WITH_OBSERVABLES or self._take(_COUNT[1]) == (False,):
             (size,) = self._take(_COUNT[8])
-            self._skip(size)
+            with self._part(size):
+                self._array()
             return
         qubits, *sizes = self._take(_OBSERVABLE)
         self._announce(qubits)
@@ -320,6 +404,16 @@ class _Walker:
         self._skip(max(name, 0))
 
 
+def _check_synthesis(described: bytes) -> None:
+    """Refuses a way to make gates of an evolution that is none of Qiskit's; the reader calls what it names."""
+    try:
+        name = json.loads(described)["class"]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ValueError("the circuit has an evolution without a synthesis") from error
+    if name not in SYNTHESES:
+        raise ValueError(f"the circuit names the synthesis {str(name)[:40]!r}, which is not known")
+
+
 # The values that announce something, or hold other parts, by kind; all others are as many bytes as they say.
 _RICH_VALUES: Final[dict[bytes, Callable[[_Walker], None]]] = {
     b"q": _Walker._circuit,
@@ -327,7 +421,11 @@ _RICH_VALUES: Final[dict[bytes, Callable[[_Walker], None]]] = {
     b"v": _Walker._element,
     b"e": _Walker._expression,
     b"m": _Walker._modifier,
+    b"n": _Walker._array,
+    b"r": _Walker._range,
 }
+# The values whose bytes matter to nothing else.
+_FREE_VALUES: Final = frozenset({b"f", b"i", b"c", b"p"})
 _SYMBOLS: Final[dict[bytes, Callable[[_Walker], None]]] = {
     b"p": _Walker._parameter,
     b"v": _Walker._element,

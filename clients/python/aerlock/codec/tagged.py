@@ -8,7 +8,11 @@ The types themselves are in `aerlock.codec.types`, the table of them in
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+from aerlock.codec.bounds import MAX_DIMENSIONS
+
+_LONGEST: Final = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,14 @@ def require_array(plain: Any, kinds: str, dimensions: int | None = None) -> Any:
     if dimensions is not None and plain.ndim != dimensions:
         raise ValueError(f"expected {dimensions} dimensions, got {plain.ndim}")
     return plain
+
+
+def require_shape(plain: Any) -> tuple[int, ...]:
+    """``plain``, if it is a list of lengths as arrays have; raises TypeError and ValueError otherwise."""
+    shape = tuple(require(int, length) for length in require(list, plain))
+    if len(shape) > MAX_DIMENSIONS or min(shape, default=0) < 0 or max(shape, default=0) > _LONGEST:
+        raise ValueError(f"the shape {list(shape)[:8]} cannot be")
+    return shape
 
 
 def path_of(cls: type) -> str:

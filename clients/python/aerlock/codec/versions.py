@@ -2,5 +2,8 @@
 
 from typing import Final
 
+OLDEST_CODEC_VERSION: Final = 1
+"""What every reader has at least."""
+
 CODEC_VERSION: Final = 1
 """Raised when a tagged type joins the registry that an older reader would not turn back into its class."""

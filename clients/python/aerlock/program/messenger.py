@@ -17,13 +17,20 @@ def encode_message(
     With ``encoder`` the message becomes JSON by it first, as programs of the
     original have it: for objects that are no Values by themselves. Tagged
     objects in that JSON are read by `RuntimeDecoder`, so that whoever gets the
-    message gets objects. With `RuntimeEncoder` itself nothing takes that way:
-    the message is sent as it is. Raises TypeError for an object that cannot be
-    carried and ValueError for one that is too large, both saying where in it.
+    message gets objects. With `RuntimeEncoder` itself only what no Value can
+    hold takes that way: all else is sent as it is. Raises TypeError for an
+    object that cannot be carried and ValueError for one that is too large, both
+    saying where in it.
     """
-    if encoder is not None and encoder is not RuntimeEncoder:
-        message = json.loads(json.dumps(message, cls=encoder), cls=RuntimeDecoder)
-    return to_value(message, "message", options or EncodeOptions())
+    options = options or EncodeOptions()
+    if encoder in (None, RuntimeEncoder):
+        try:
+            return to_value(message, "message", options)
+        except TypeError:
+            if encoder is None:
+                raise
+    message = json.loads(json.dumps(message, cls=encoder), cls=RuntimeDecoder)
+    return to_value(message, "message", options)
 
 
 class _Unsent:

@@ -7,6 +7,7 @@ import re
 from typing import Any, Final
 
 from aerlock.codec.bounds import MAX_BIG_INT_CHARACTERS
+from aerlock.codec.panics import is_failure
 from aerlock.codec.runtime_json.document import open_document
 from aerlock.codec.runtime_json.registry import MAX_DEPTH, READERS, is_tagged
 
@@ -48,9 +49,11 @@ class RuntimeDecoder(json.JSONDecoder):
             raise ImportError(
                 f"a value of type {tag} needs {package} to be read: pip install {package}"
             ) from error
-        except (KeyboardInterrupt, SystemExit, MemoryError):
+        except MemoryError:
             raise
-        except BaseException as error:  # a panic of compiled code is no Exception
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             raise ValueError(f"a value of type {tag} is malformed: {error}") from error
 
     def _read_object(self, pairs: list[tuple[str, Any]]) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from aerlock.codec.runtime_json.python_types import tagged, write_codec_value
 from aerlock.codec.runtime_json.registry import MAX_DEPTH, is_tagged, writer_of
 from aerlock.codec.runtime_json.settings import write_settings
+from aerlock.codec.user_classes import REGISTERED
 
 _SCALARS: Final = (str, int, float, types.NoneType)
 
@@ -29,6 +30,8 @@ class RuntimeEncoder(json.JSONEncoder):
 
     def default(self, o: Any) -> Any:
         """Gives the tagged form of an object that is no JSON; objects inside it are left as they are."""
+        if type(o) in REGISTERED:
+            return write_codec_value(o)
         if hasattr(o, "to_json") and not isinstance(o, type):
             return tagged("to_json", o.to_json())
         if writer := writer_of(type(o)):
@@ -47,13 +50,14 @@ class RuntimeEncoder(json.JSONEncoder):
 
     def _plain(self, obj: Any, level: int) -> Any:
         """Makes JSON's own types of ``obj``, whose container stands at ``level``."""
-        if isinstance(obj, _SCALARS):
+        registered = type(obj) in REGISTERED
+        if isinstance(obj, _SCALARS) and not registered:
             return obj
         if level > MAX_DEPTH:
             raise ValueError(f"the object nests deeper than {MAX_DEPTH} levels, or contains itself")
-        if isinstance(obj, (list, tuple)):
+        if isinstance(obj, (list, tuple)) and not registered:
             return [self._plain(item, level + 1) for item in obj]
-        if not isinstance(obj, dict):
+        if not isinstance(obj, dict) or registered:
             made = self.default(obj)
             return self._plain_dict(made, level) if isinstance(made, dict) else self._plain(made, level + 1)
         if is_tagged(obj):

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from uuid import UUID
 
-from aerlock.codec.qpy import check_qpy
-from aerlock.codec.qpy_structure import MAX_QPY_BITS, NEWEST_QPY_VERSION
+from aerlock.codec.qpy import MAX_QPY_BITS, check_qpy, write_circuit
 from aerlock.codec.runtime_json import payloads
 from aerlock.codec.runtime_json.document import current_document
 from aerlock.codec.runtime_json.python_types import Tagged, require_plain, tagged
@@ -29,17 +28,9 @@ def _write_circuit(circuit: Any) -> Tagged:
 
 
 def _write_qpy(circuit: Any) -> str:
-    from qiskit import qpy
-
     from aerlock.codec.runtime_json.encoder import RuntimeEncoder
 
-    buffer = io.BytesIO()
-    version = min(qpy.common.QPY_VERSION, NEWEST_QPY_VERSION)
-    try:
-        qpy.dump(circuit, buffer, metadata_serializer=RuntimeEncoder, version=version)
-    except Exception as error:
-        raise ValueError(f"QPY cannot hold this circuit: {error}") from error
-    return payloads.pack(buffer.getvalue())
+    return payloads.pack(write_circuit(circuit, metadata_serializer=RuntimeEncoder))
 
 
 def _read_circuit(text: str) -> Any:

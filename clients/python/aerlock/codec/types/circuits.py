@@ -12,6 +12,7 @@ from aerlock.codec.tagged import TaggedType, require, require_keys
 CIRCUIT_TAG: Final = "qiskit.QuantumCircuit"
 
 
+_VERSION: Final = len(b"QISKIT")
 # QPY says the length of a name in 16 bits, and does not check it.
 _LONGEST_NAME: Final = 65_535
 
@@ -32,13 +33,15 @@ def write_with_notes(circuit: Any, reader_version: int | None) -> tuple[Qpy, lis
 
     Raises ValueError for what neither QPY nor a note can hold.
     """
-    if circuit_losses.survives(circuit):
-        return Qpy(qpy.write_circuit(circuit, reader_version)), []
     if len((circuit.name or "").encode()) > _LONGEST_NAME:
         raise ValueError(f"its name has more than {_LONGEST_NAME:,} bytes")
-    prepared, notes = circuit_notes.take_out(circuit)
     serializer = None if circuit_losses.is_json(circuit.metadata) else _NoMetadata
-    written = qpy.write_circuit(prepared, reader_version, serializer)
+    written = qpy.write_circuit(circuit, reader_version, serializer)
+    if circuit_losses.survives(circuit, written):
+        return Qpy(written), []
+    prepared, notes = circuit_notes.take_out(circuit)
+    if prepared is not circuit:
+        written = qpy.write_circuit(prepared, reader_version, serializer)
     copy = circuit_notes.put_back(_read_back(prepared, written), notes)
     return Qpy(written), notes + circuit_losses.find_differences(circuit, copy)
 
@@ -59,7 +62,7 @@ def _read_back(circuit: Any, written: bytes) -> Any:
             raise ValueError(
                 f"QPY does not keep a {name} at data[{position}] (see QuantumCircuit.decompose): {error}"
             ) from error
-    raise ValueError(f"QPY does not keep it: {problem}") from problem
+    raise ValueError(f"QPY does not keep it: {problem}{qpy.upgrade_cure(written[_VERSION])}") from problem
 
 
 def _circuit_from_plain(plain: Any) -> Any:
