@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from google.protobuf.message import DecodeError
 
 from aerlock.codec.bounds import ValueBoundsError, check_value
-from aerlock.v1.jobs_pb2 import FailureReason, JobFailure, LogOutput, LogSource
+from aerlock.v1.jobs_pb2 import FailureReason, JobFailure, JobWarning, LogOutput, LogSource
 from aerlock.v1.values_pb2 import BlobRef, Value
 from aerlock_executor.cell.frames import FrameDecoder, FrameError
 from aerlock_executor.spool import Spool
@@ -33,6 +33,10 @@ FRAMES_PER_TURN = 256
 LARGE_FRAME_BYTES = 16 << 10
 MAX_MESSAGE_CHARACTERS = 4096
 MAX_TRACEBACK_CHARACTERS = 32768
+# What a cell may say of its results. A program may forge it, and harms its own job by that.
+WARNING_CODES = frozenset({"INTERIM_RESULT_MISMATCH", "RETURN_VALUE_MISMATCH"})
+MAX_WARNINGS = 20
+MAX_WARNING_CHARACTERS = 500
 
 Fail = Callable[[JobFailure], None]
 
@@ -60,6 +64,7 @@ class FrameReader:
     reported: JobFailure | None = None
     output_bytes: int = 0
     _charged: int = field(default=0, repr=False)
+    _warnings: int = field(default=0, repr=False)
 
     async def read(self, stream: asyncio.StreamReader) -> None:
         """Reads to the end of ``stream``."""
@@ -133,6 +138,8 @@ class FrameReader:
                 self.final_result = frame.final_result
             case "blob_part":
                 self._take_part(frame.blob_part)
+            case "warning":
+                return self._warning(frame.warning, len(payload))
             case "failure":
                 self.reported = _clipped(frame.failure)
             case _:
@@ -169,6 +176,15 @@ class FrameReader:
     def _finish_blob(self) -> None:
         with _refusing_unsound():
             self.blobs.finish()
+
+    def _warning(self, warning: JobWarning, size: int) -> TaskEvent | None:
+        """Takes what the cell says of a result: a few of known codes, at a size that anyone can read."""
+        self._charge(size)
+        self._warnings += 1
+        if self._warnings > MAX_WARNINGS or warning.code not in WARNING_CODES:
+            return None
+        message = warning.message[:MAX_WARNING_CHARACTERS]
+        return TaskEvent(warning=JobWarning(code=warning.code, message=message))
 
     def _charge(self, size: int, overhead: int = 0) -> None:
         self.output_bytes += size

@@ -7,7 +7,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 
-from aerlock.server_process import StartError, own_directory, start_on_socket, stop_event
+from aerlock.server_process import StartError, bind, own_directory, start_on_socket, stop_event
 from aerlock_executor.probe import probe
 from aerlock_executor.service import ExecutorService
 from aerlock_executor.settings import ExecutorSettings
@@ -53,6 +53,9 @@ async def _serve(supervisor: Supervisor, settings: ExecutorSettings, stop: async
     servicer = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     try:
+        if settings.listen and settings.tls:
+            address = bind(server, "--listen", settings.listen, settings.tls.server_credentials())
+            logger.info("listening on %s", address)
         await start_on_socket(server, settings.socket)
         await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
         print("ready", flush=True)

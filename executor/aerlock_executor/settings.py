@@ -2,11 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from aerlock.server_settings import ServerSettings, SocketPath
+from aerlock.server_settings import Address, ServerSettings, SocketPath
+from aerlock.server_tls import TlsFiles
 
 MIB = 1 << 20
 
@@ -23,6 +24,14 @@ class ExecutorSettings(ServerSettings):
         Path("executor.sock"),
         validate_default=True,
         description="unix socket to listen on; its directory is the access check",
+    )
+    listen: Address | None = Field(
+        None, description="host:port to listen on besides, for a gateway elsewhere; it needs the next three"
+    )
+    tls_certificate: Path | None = Field(None, description="PEM file of the certificate, with its chain")
+    tls_key: Path | None = Field(None, description="PEM file of its key, readable by the executor alone")
+    tls_client_ca: Path | None = Field(
+        None, description="PEM file of a CA for this alone: whoever has a certificate of it may run code here"
     )
     slots: int = Field(0, ge=0, le=256, description="jobs that run at the same time; 0 is one per core")
     warm_cells: int = Field(1, ge=0, le=64, description="cells kept ready for jobs to come")
@@ -45,3 +54,19 @@ class ExecutorSettings(ServerSettings):
     def slot_count(self) -> int:
         """Jobs that run at the same time."""
         return self.slots or os.cpu_count() or 1
+
+    @model_validator(mode="after")
+    def _check_transport(self) -> Self:
+        if self.listen and not (self.tls_certificate and self.tls_key and self.tls_client_ca):
+            raise ValueError(
+                "listen needs tls_certificate, tls_key and tls_client_ca: an executor runs code for"
+                " whoever may call it, so on TCP both sides show a certificate"
+            )
+        return self
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """The files for `listen`."""
+        if self.tls_certificate is None or self.tls_key is None or self.tls_client_ca is None:
+            return None
+        return TlsFiles(self.tls_certificate, self.tls_key, self.tls_client_ca)

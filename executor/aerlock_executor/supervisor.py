@@ -132,6 +132,8 @@ class Supervisor:
             memory_bytes=int(_smaller(self._settings.memory_bytes, request.limits.memory_bytes)),
             cpu_seconds=limits.cpu_seconds,
             blobs=inputs,
+            interim_results_schema=request.interim_results_schema,
+            return_values_schema=request.return_values_schema,
         )
         task = Task(request.task_id, start, limits, spool, TaskBlobs(self.blobs, request.task_id, inputs))
         self._spools[request.task_id] = spool

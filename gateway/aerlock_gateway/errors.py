@@ -3,10 +3,13 @@
 GatewayError
 ├── InvalidArgumentError   INVALID_ARGUMENT    the caller can cure it
 ├── UnauthenticatedError   UNAUTHENTICATED     no token, or not one of ours
+├── PermissionDeniedError  PERMISSION_DENIED   the caller sees it, and may not do this
 ├── NotFoundError          NOT_FOUND           it does not exist, or not for this caller
+├── AlreadyExistsError     ALREADY_EXISTS      the name is taken
+├── PreconditionError      FAILED_PRECONDITION not in the state that things are in
+├── AbortedError           ABORTED             something else was faster; begin again
 ├── ExhaustedError         RESOURCE_EXHAUSTED  a limit; try again later
 ├── OutOfRangeError        OUT_OF_RANGE        it has no such place
-├── AbortedError           ABORTED             something else was faster; begin again
 └── UnavailableError       UNAVAILABLE         not now; try again
 
 Every error carries a sentence for people and a reason, a stable word in
@@ -69,11 +72,32 @@ class UnauthenticatedError(GatewayError):
     default_reason = "TOKEN_INVALID"
 
 
+class PermissionDeniedError(GatewayError):
+    """The caller may see the thing, and not do this to it."""
+
+    code = code_pb2.PERMISSION_DENIED
+    default_reason = "ACCESS_REQUIRED"
+
+
 class NotFoundError(GatewayError):
     """It does not exist, or may not be seen by the caller: both read the same."""
 
     code = code_pb2.NOT_FOUND
     default_reason = "NOT_FOUND"
+
+
+class AlreadyExistsError(GatewayError):
+    """The name is taken."""
+
+    code = code_pb2.ALREADY_EXISTS
+    default_reason = "ALREADY_EXISTS"
+
+
+class PreconditionError(GatewayError):
+    """Not possible in the state that things are in."""
+
+    code = code_pb2.FAILED_PRECONDITION
+    default_reason = "FAILED_PRECONDITION"
 
 
 class ExhaustedError(GatewayError):

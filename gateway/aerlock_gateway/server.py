@@ -15,8 +15,17 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 
-from aerlock.server_process import StartError, make_directory, own_directory, start_on_socket, stop_event
+from aerlock.server_process import (
+    StartError,
+    bind,
+    make_directory,
+    own_directory,
+    start_on_socket,
+    stop_event,
+)
 from aerlock.v1 import (
+    accounts_pb2,
+    accounts_pb2_grpc,
     backends_pb2,
     backends_pb2_grpc,
     blobs_pb2,
@@ -34,19 +43,20 @@ from aerlock_gateway.core.blob_uploads import BlobUploads, UploadLimits
 from aerlock_gateway.core.blobs import Blobs
 from aerlock_gateway.core.catalog import Catalog
 from aerlock_gateway.core.checker import Checker
-from aerlock_gateway.core.executor_link import ExecutorLink
+from aerlock_gateway.core.executor_link import ExecutorAddress, ExecutorLink
 from aerlock_gateway.core.joblog import JobLog
-from aerlock_gateway.core.runs import Limits, Runs
+from aerlock_gateway.core.limits import JobLimits
+from aerlock_gateway.core.program_grants import ProgramGrants
+from aerlock_gateway.core.runs import Runs
 from aerlock_gateway.core.scheduler import Scheduler
+from aerlock_gateway.core.sessions import Sessions
+from aerlock_gateway.core.tokens import Tokens, bootstrap_token
 from aerlock_gateway.core.watch import Bell, Watch
+from aerlock_gateway.rpc.accounts import AccountService
 from aerlock_gateway.rpc.interceptors import AuthenticationInterceptor, ErrorInterceptor
-from aerlock_gateway.rpc.services import (
-    BackendService,
-    BlobService,
-    JobService,
-    ProgramService,
-    ServerService,
-)
+from aerlock_gateway.rpc.peers import PeerInterceptor
+from aerlock_gateway.rpc.programs import ProgramService
+from aerlock_gateway.rpc.services import BackendService, BlobService, JobService, ServerService
 from aerlock_gateway.settings import GatewaySettings
 from aerlock_gateway.store.database import Database
 from aerlock_gateway.store.schema import SchemaTooNewError
@@ -67,6 +77,7 @@ _OPTIONS: Final = (
 )
 _JOB_SERVICE: Final = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
 _SERVICES: Final = (
+    accounts_pb2.DESCRIPTOR.services_by_name["AccountService"].full_name,
     programs_pb2.DESCRIPTOR.services_by_name["ProgramService"].full_name,
     _JOB_SERVICE,
     backends_pb2.DESCRIPTOR.services_by_name["BackendService"].full_name,
@@ -95,11 +106,14 @@ async def bootstrap(settings: GatewaySettings, token: str) -> None:
     """
     make_directory(settings.data_dir)
     async with _database(settings.data_dir) as database:
-        print(await Accounts(database).bootstrap(token))
+        print(await bootstrap_token(database, token))
 
 
 async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio.Event) -> None:
-    bell, scheduler, checker = Bell(), Scheduler(), Checker()
+    limits = JobLimits(
+        settings.max_queued_jobs, settings.max_queued_jobs_per_account, settings.max_running_jobs_per_account
+    )
+    bell, scheduler, checker, sessions = Bell(), Scheduler(limits), Checker(), Sessions(database)
     joblog = JobLog(database, bell, scheduler)
     servicer = health.HealthServicer()
     files = BlobFiles(settings.data_dir / _BLOBS)
@@ -108,7 +122,7 @@ async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio
         database, files, blobs, UploadLimits(settings.max_blob_bytes, settings.max_upload_bytes)
     )
     link = ExecutorLink(
-        settings.executor_socket,
+        _executor_address(settings),
         database,
         joblog,
         scheduler,
@@ -117,10 +131,15 @@ async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio
         _job_health(servicer),
     )
     catalog = Catalog(database, checker)
-    limits = Limits(settings.max_queued_jobs, settings.max_execution_time)
-    runs = Runs(database, checker, joblog, link, limits)
-    server = _make_server(Accounts(database), settings)
-    programs_pb2_grpc.add_ProgramServiceServicer_to_server(ProgramService(catalog), server)
+    runs = Runs(database, checker, joblog, link, limits, settings.max_execution_time)
+    accounts = AccountService(
+        database, Accounts(database, sessions, joblog.start_queued), Tokens(database, sessions)
+    )
+    server = _make_server(sessions, settings)
+    accounts_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)
+    programs_pb2_grpc.add_ProgramServiceServicer_to_server(
+        ProgramService(catalog, ProgramGrants(database)), server
+    )
     jobs_pb2_grpc.add_JobServiceServicer_to_server(JobService(database, runs, Watch(database, bell)), server)
     backends_pb2_grpc.add_BackendServiceServicer_to_server(BackendService(link), server)
     blobs_pb2_grpc.add_BlobServiceServicer_to_server(BlobService(blobs, uploads), server)
@@ -161,32 +180,33 @@ def _job_health(servicer: health.HealthServicer) -> Callable[[bool], Coroutine[A
     return set_health
 
 
-def _make_server(accounts: Accounts, settings: GatewaySettings) -> grpc.aio.Server:
+def _make_server(sessions: Sessions, settings: GatewaySettings) -> grpc.aio.Server:
     open_services = [_HEALTH]
     if settings.reflection:
         open_services.append(reflection.SERVICE_NAME)
-    server = grpc.aio.server(
-        interceptors=[ErrorInterceptor(), AuthenticationInterceptor(accounts, open_services)],
-        options=_OPTIONS,
-    )
+    interceptors = [ErrorInterceptor(), AuthenticationInterceptor(sessions, open_services)]
+    if settings.plaintext_from:
+        interceptors.insert(0, PeerInterceptor(settings.plaintext_from))
+    server = grpc.aio.server(interceptors=interceptors, options=_OPTIONS)
     if settings.reflection:
         names = (*_SERVICES, _HEALTH, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
     return server
 
 
+def _executor_address(settings: GatewaySettings) -> ExecutorAddress:
+    if settings.executor_address and settings.executor_tls:
+        return ExecutorAddress(settings.executor_address, settings.executor_tls.channel_credentials())
+    return ExecutorAddress(f"unix:{settings.executor_socket}")
+
+
 async def _listen(server: grpc.aio.Server, settings: GatewaySettings) -> list[str]:
     """Binds and starts; returns the addresses as clients dial them."""
     addresses = [f"unix:{settings.socket}"]
-    for address in settings.listen:
-        try:
-            port = server.add_insecure_port(address)
-        except RuntimeError:
-            raise StartError(
-                f"cannot listen on {address}: the port is in use or not ours. Stop what listens there, or"
-                " choose another --listen"
-            ) from None
-        addresses.append(f"{address.rpartition(':')[0]}:{port}")
+    addresses += [bind(server, "--listen", address) for address in settings.listen]
+    if settings.listen_tls and settings.tls:
+        credentials = settings.tls.server_credentials()
+        addresses += [bind(server, "--listen-tls", address, credentials) for address in settings.listen_tls]
     await start_on_socket(server, settings.socket)
     return addresses
 

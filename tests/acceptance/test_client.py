@@ -370,9 +370,9 @@ def test_upload_from_each_form_keeps_every_field(service, tmp_path, form):
         ({"description": ""}, "description is a required metadata field"),
         ({"max_execution_time": 0}, "max_execution_time is a required metadata field"),
         ({"max_execution_time": "long"}, "max_execution_time must be a number"),
-        ({"version": 2}, "unknown key 'version'"),
+        ({"versoin": 2}, "unknown key 'versoin'"),
         ({"spec": {"params": {}}}, "unknown key 'params'"),
-        ({"spec": {"parameters": {"type": "strange"}}}, "parameters_schema"),
+        ({"spec": {"parameters": {"required": "strange"}}}, "parameters_schema"),
     ],
 )
 def test_upload_with_wrong_metadata_names_the_field(service, change, words):

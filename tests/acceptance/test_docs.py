@@ -1,13 +1,16 @@
 """The documentation is true: its sessions run, and every setting and command is in it."""
 
+import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from aerlock.codec.tagged import BY_TAG
+from aerlock.program_metadata import read_metadata
 from aerlock_executor.settings import ExecutorSettings
 from aerlock_gateway.settings import GatewaySettings
 
@@ -36,11 +39,33 @@ def test_readme_session_runs_as_it_stands(stack):
     assert "JobStatus.DONE" in lines
 
 
+def test_session_of_programs_runs_as_it_stands(stack):
+    (session,) = code_blocks("docs/programs.md", "python")
+    result = subprocess.run(
+        [sys.executable, "-c", session],
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert "    Minimum number of qubits: 5" in lines
+    assert lines[-5:] == ["haha", "[3, 2, 1]", "haha", "['echo']", "haha"]
+
+
+def test_metadata_of_the_documentation_is_metadata():
+    (text,) = code_blocks("docs/programs.md", "json")
+    metadata = json.loads(text)
+    assert read_metadata(metadata) == metadata
+
+
 def settings_table(settings_class) -> list[str]:
     rows = ["| setting | default | |", "|---|---|---|"]
     for name, field in settings_class.model_fields.items():
         default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
-        default = "" if default is None else f"`{default}`"
+        default = "" if default in (None, "") else f"`{default}`"
         rows.append(f"| `--{name.replace('_', '-')}` | {default} | {field.description} |")
     return rows
 
@@ -54,12 +79,25 @@ def test_every_setting_is_documented_as_it_is(heading, settings_class):
     assert f"### {heading}\n{table}\n" in text, f"docs/operations.md should say under ### {heading}:\n{table}"
 
 
+@pytest.mark.parametrize("block", code_blocks("docs/operations.md", "toml"))
+def test_every_configuration_in_the_documentation_is_taken(block, tmp_path, monkeypatch):
+    (tmp_path / "aerlock.toml").write_text(block)
+    monkeypatch.setenv("AERLOCK_CONFIG", str(tmp_path / "aerlock.toml"))
+    for table, settings_class in (("gateway", GatewaySettings), ("executor", ExecutorSettings)):
+        given = tomllib.loads(block).get(table, {})
+        assert settings_class.from_command_line([], table).model_fields_set >= given.keys()
+
+
 def test_every_command_is_in_the_documentation():
     from aerlock.cli.app import app
 
-    text = (ROOT / "README.md").read_text() + (ROOT / "docs/operations.md").read_text()
-    for command in app.registered_commands:
-        assert f"aerlock {command.callback.__name__}" in text
+    documents = ("README.md", "docs/operations.md", "docs/access.md")
+    text = "".join((ROOT / document).read_text() for document in documents)
+    names = [command.name or command.callback.__name__ for command in app.registered_commands]
+    for group in app.registered_groups:
+        names += [f"{group.name} {command.name}" for command in group.typer_instance.registered_commands]
+    for name in names:
+        assert f"aerlock {name}" in text
 
 
 def test_every_make_target_in_the_documentation_exists():

@@ -173,8 +173,8 @@ def test_address_beyond_this_machine_is_refused(unprivileged_folder):
     assert "loopback" in result.stderr
 
 
-def test_token_command_prints_a_token_that_works(runtime):
-    result = aerlock("token", "--data-dir", str(runtime.data_dir))
+def test_bootstrap_command_prints_a_token_that_works(runtime):
+    result = aerlock("bootstrap", "--data-dir", str(runtime.data_dir))
     assert result.returncode == 0, result.stderr
     with RuntimeService(address=runtime.address, token=result.stdout.strip()) as service:
         assert service.programs()
@@ -211,7 +211,7 @@ def test_servers_started_alone_find_each_other(unprivileged_folder):
         try:
             assert executor.stdout.readline() == b"ready\n"
             assert gateway.stdout.readline() == b"ready\n"
-            token = aerlock("token", "--data-dir", str(data_dir)).stdout.strip()
+            token = aerlock("bootstrap", "--data-dir", str(data_dir)).stdout.strip()
             with RuntimeService(address=f"unix:{data_dir}/run/gateway/gateway.sock", token=token) as service:
                 job = service.run(
                     program_id="hello-world",

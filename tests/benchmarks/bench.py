@@ -19,6 +19,7 @@ from pathlib import Path
 
 import grpc
 from baselines import BARE_SERVICE, flush_milliseconds
+from catalog_rows import catalog_rows
 from google.protobuf.duration_pb2 import Duration
 from report import Row, median, ms, report
 from rich.console import Console
@@ -211,6 +212,7 @@ def measure(quick: bool) -> Iterator[Row]:
     """Yields every row; ``quick`` measures less, to see that it works."""
     rounds = 2 if quick else 7
     yield from value_rows(rounds)
+    yield from catalog_rows(10_000 if quick else 100_000, rounds * 4)
     settings = {"AERLOCK_EXECUTOR_SLOTS": str(SLOTS), "AERLOCK_EXECUTOR_WARM_CELLS": "2"}
     with tempfile.TemporaryDirectory(prefix="aerlock-bench-") as name:
         folder = Path(name)

@@ -19,6 +19,8 @@ from grpc_status.rpc_status import from_call
 from aerlock.cli.commands import bootstrap_command, executor_command, gateway_command
 from aerlock.cli.layout import Layout
 from aerlock.v1 import (
+    accounts_pb2,
+    accounts_pb2_grpc,
     backends_pb2_grpc,
     blobs_pb2_grpc,
     jobs_pb2_grpc,
@@ -94,6 +96,7 @@ class Gateway(Server):
         metadata = (("authorization", f"Bearer {token}"),) if token else ()
         with grpc.insecure_channel(f"unix:{self.layout.gateway_socket}") as channel:
             stubs = {
+                "accounts": accounts_pb2_grpc.AccountServiceStub(channel),
                 "programs": programs_pb2_grpc.ProgramServiceStub(channel),
                 "jobs": jobs_pb2_grpc.JobServiceStub(channel),
                 "backends": backends_pb2_grpc.BackendServiceStub(channel),
@@ -165,6 +168,26 @@ def client(gateway):
 
 
 @pytest.fixture(scope="session")
+def make_account() -> Callable[..., tuple[tuple[str, str]]]:
+    """Makes an account through an admin's client; returns the metadata with its token."""
+
+    def make(admin: SimpleNamespace, name: str, role: str = "author", **limits: int):
+        account = accounts_pb2.Account(
+            name=name,
+            role=accounts_pb2.Role.Value(f"ROLE_{role.upper()}"),
+            limits=accounts_pb2.AccountLimits(**limits),
+        )
+        request = accounts_pb2.CreateAccountRequest(account=account)
+        admin.accounts.CreateAccount(request, metadata=admin.metadata)
+        answer = admin.accounts.CreateToken(
+            accounts_pb2.CreateTokenRequest(account=name), metadata=admin.metadata
+        )
+        return (("authorization", f"Bearer {answer.secret}"),)
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def make_program() -> Callable[..., programs_pb2.Program]:
     """Makes a program to upload; ``source`` is program.py, ``files`` all files, keywords its fields."""
 
@@ -198,14 +221,17 @@ def refused() -> Callable[..., SimpleNamespace]:
             finish(method, request, metadata)
         status = from_call(raised.value)
         info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+        quota, retry = error_details_pb2.QuotaFailure(), error_details_pb2.RetryInfo()
         for detail in status.details if status else ():
-            for message in (info, bad):
+            for message in (info, bad, quota, retry):
                 detail.Unpack(message)
         return SimpleNamespace(
             code=raised.value.code(),
             message=raised.value.details(),
             reason=info.reason,
             violations={v.field: v.description for v in bad.field_violations},
+            quota={v.subject: v.description for v in quota.violations},
+            retry_seconds=retry.retry_delay.ToTimedelta().total_seconds(),
         )
 
     return call

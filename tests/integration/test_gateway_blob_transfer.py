@@ -20,10 +20,12 @@ from aerlock.v1.jobs_pb2 import (
 from aerlock.v1.values_pb2 import BlobRef, Value
 from aerlock_executor.v1 import executor_pb2, executor_pb2_grpc
 from aerlock_executor.v1.executor_pb2 import TaskEnded, TaskEvent, TaskStarted
+from aerlock_gateway.core.access import Account, Role
 from aerlock_gateway.core.blob_files import BlobFiles
 from aerlock_gateway.core.blobs import digest
-from aerlock_gateway.core.executor_link import ExecutorLink
+from aerlock_gateway.core.executor_link import ExecutorAddress, ExecutorLink
 from aerlock_gateway.core.joblog import JobLog
+from aerlock_gateway.core.limits import JobLimits
 from aerlock_gateway.core.scheduler import Scheduler
 from aerlock_gateway.core.watch import Bell, Watch
 from aerlock_gateway.store import blobs, jobs, programs
@@ -31,6 +33,9 @@ from aerlock_gateway.store.database import Database
 
 # Its methods are named as in the proto.
 # ruff: noqa: N802
+
+ALICE = Account("alice", Role.AUTHOR)
+LIMITS = JobLimits(1000, 100, 100)
 
 MIB = 1 << 20
 SOON = 30
@@ -150,14 +155,20 @@ async def served(folder):
 async def linked(folder, lease_seconds=SOON):
     """The gateway's parts around a link to the executor in ``folder``; leaving it is the gateway's end."""
     database, files = Database(folder / "test.db"), BlobFiles(folder / "blobs")
-    bell, scheduler = Bell(), Scheduler()
+    bell, scheduler = Bell(), Scheduler(LIMITS)
     joblog = JobLog(database, bell, scheduler)
 
     async def on_connection(yes):
         pass
 
     link = ExecutorLink(
-        folder / "executor.sock", database, joblog, scheduler, files, lease_seconds, on_connection
+        ExecutorAddress(f"unix:{folder}/executor.sock"),
+        database,
+        joblog,
+        scheduler,
+        files,
+        lease_seconds,
+        on_connection,
     )
     await link.start()
     try:
@@ -173,7 +184,7 @@ async def run(gateway, job_id, *inputs):
 
     def work(connection):
         if programs.find(connection, "program") is None:
-            revision = programs.Revision(b"", "{}", b"", b"")
+            revision = programs.Revision(b"", "{}", b"", b"", b"", "program", "")
             programs.insert(connection, "program", "", 1, 1, revision)
         options = JobOptions().SerializeToString()
         new = jobs.NewJob(job_id, "alice", "program", 1, "aer_simulator", options, "[]", b"")
@@ -188,7 +199,7 @@ async def run(gateway, job_id, *inputs):
 
 async def events_of(gateway, job_id):
     async with asyncio.timeout(SOON):
-        stream = gateway.watch.job("alice", WatchJobRequest(job_id=job_id))
+        stream = gateway.watch.job(ALICE, WatchJobRequest(job_id=job_id))
         return [event async for page in stream for event in WatchJobResponse.FromString(page).events]
 
 
@@ -267,7 +278,7 @@ async def test_results_are_here_before_their_events_and_the_events_are_plain(unp
         executor.tasks["job"] = task_of(*refs, refs[0])
         await run(gateway, "job")
         seen = []
-        async for page in gateway.watch.job("alice", WatchJobRequest(job_id="job")):
+        async for page in gateway.watch.job(ALICE, WatchJobRequest(job_id="job")):
             for event in WatchJobResponse.FromString(page).events:
                 if event.HasField("interim_result"):
                     seen.append(event.interim_result.blob_value)

@@ -19,8 +19,10 @@ from aerlock.v1.jobs_pb2 import GetJobRequest, ListJobsRequest, RunProgramReques
 from aerlock.v1.programs_pb2 import BackendRequirements, UploadProgramRequest
 from aerlock.v1.server_pb2 import GetServerInfoRequest
 from aerlock.v1.values_pb2 import BlobRef, MapEntry, MapValue, Value
-from aerlock_gateway.core.accounts import make_token
-from aerlock_gateway.store.accounts import insert_account
+from aerlock_gateway.core.access import Role
+from aerlock_gateway.core.sessions import digest_of
+from aerlock_gateway.store import accounts as account_rows
+from aerlock_gateway.store import tokens as token_rows
 
 MIB = 1 << 20
 SECONDS = 30
@@ -94,14 +96,21 @@ def blobs(client):
     return Blobs(client)
 
 
+def insert_mallory(database):
+    """Writes a second account into the database of a gateway that does not run, and returns its token."""
+    row = account_rows.AccountRow("mallory", Role.AUTHOR, False, None, None, 1)
+    account_rows.insert(database, row)
+    token_rows.insert(database, digest_of("aerlock_second"), "1" * 16, "mallory", "", 1, 2**62)
+    return "aerlock_second"
+
+
 @pytest.fixture
 def accounts(make_gateway):
     """A gateway of the test's own, not started yet, with tokens of two accounts."""
     gateway = make_gateway()
     first = gateway.bootstrap()
     with gateway.database() as database:
-        insert_account(database, "mallory", "user", 1)
-        second = make_token(database, "mallory")
+        second = insert_mallory(database)
     return SimpleNamespace(gateway=gateway, first=first, second=second)
 
 
@@ -459,8 +468,7 @@ def runs(accounts_of_pair, make_program):
 @pytest.fixture
 def accounts_of_pair(pair):
     with pair.gateway.database() as database:
-        insert_account(database, "mallory", "user", 1)
-        second = make_token(database, "mallory")
+        second = insert_mallory(database)
     pair.executor.start("--slots", "2")
     pair.gateway.start("--max-upload-bytes", str(4 * MIB))
     return SimpleNamespace(gateway=pair.gateway, first=pair.token, second=second)

@@ -8,8 +8,6 @@ from google.protobuf.duration_pb2 import Duration
 
 from aerlock.v1 import backends_pb2, jobs_pb2, programs_pb2
 from aerlock.v1.values_pb2 import MapEntry, MapValue, Value
-from aerlock_gateway.core.accounts import make_token
-from aerlock_gateway.store.accounts import insert_account
 
 ALL_FIELDS = {
     "program.name",
@@ -214,11 +212,39 @@ def with_helper(make_program, name, text=b"x = 1"):
 
 @pytest.mark.parametrize(
     "name",
-    ["../x.py", "/x.py", "a/x.py", "x", "x.pyc", "x\0.py", "x\n.py", "é.py", "", "x-y.py", "x" * 101 + ".py"],
+    [
+        *("../x.py", "/x.py", "a//x.py", "a/../x.py", "a/b.c/x.py", "a/" * 9 + "x.py", "a\\x.py", "x.py/"),
+        *("x", "x.pyc", "x\0.py", "x\n.py", "é.py", "", "x-y.py", "x" * 101 + ".py", "__init__.py"),
+    ],
 )
-def test_file_name_that_is_no_module_is_refused(client, refused, make_program, name):
+def test_path_that_is_no_module_is_refused(client, refused, make_program, name):
     error = refused(client.programs.UploadProgram, with_helper(make_program, name), client.metadata)
-    assert "is not a name of a module" in error.violations["program.source.files"]
+    assert "is not a path of a module" in error.violations["program.source.files"]
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        (["models/ising.py"], "add models/__init__.py"),
+        (["models/__init__.py", "models/deep/x.py"], "add models/deep/__init__.py"),
+        (["program/__init__.py"], "modules of the same name"),
+        (["models/__init__.py", "models.py"], "modules of the same name"),
+        (["random.py"], "call random something else"),
+        (["qiskit/__init__.py"], "call qiskit something else"),
+    ],
+)
+def test_module_that_could_not_be_imported_is_refused(client, refused, make_program, files, sentence):
+    source = {"program.py": b"def main(backend, user_messenger): pass", **dict.fromkeys(files, b"")}
+    request = programs_pb2.UploadProgramRequest(program=make_program(files=source))
+    error = refused(client.programs.UploadProgram, request, client.metadata)
+    assert sentence in error.violations["program.source.files"]
+
+
+def test_packages_are_kept(client, upload, make_program):
+    paths = ["models/__init__.py", "models/ising.py", "models/deep/__init__.py", "helpers.py"]
+    files = {"program.py": b"def main(backend, user_messenger): pass", **dict.fromkeys(paths, b"x = 1")}
+    uploaded = upload(make_program(files=files))
+    assert get(client, uploaded.program_id, view=programs_pb2.PROGRAM_VIEW_FULL).source.files == files
 
 
 def test_helper_that_does_not_parse_is_refused_with_file_and_line(client, refused, make_program):
@@ -289,36 +315,6 @@ def test_wrong_page_is_refused(client, refused, fields):
     request = programs_pb2.ListProgramsRequest(**fields)
     error = refused(client.programs.ListPrograms, request, client.metadata)
     assert (error.reason, set(error.violations)) == ("INVALID_FIELD", set(fields))
-
-
-def test_private_program_does_not_exist_for_a_second_account(make_gateway, make_program, refused):
-    gateway = make_gateway()
-    token = gateway.bootstrap()
-    with gateway.database() as database:
-        insert_account(database, "second", "member", 0)
-        other_token = make_token(database, "second")
-    gateway.start()
-    with gateway.client(token) as owner, gateway.client(other_token) as other:
-        ids = {}
-        for visibility in ("PRIVATE", "PUBLIC"):
-            program = make_program(visibility=f"VISIBILITY_{visibility}")
-            request = programs_pb2.UploadProgramRequest(program=program)
-            ids[visibility] = owner.programs.UploadProgram(
-                request, metadata=owner.metadata
-            ).program.program_id
-        hidden = refused(
-            other.programs.GetProgram,
-            programs_pb2.GetProgramRequest(program_id=ids["PRIVATE"]),
-            other.metadata,
-        )
-        missing = refused(
-            other.programs.GetProgram, programs_pb2.GetProgramRequest(program_id="missing"), other.metadata
-        )
-        assert vars(hidden) == vars(missing)
-        shown = get(other, ids["PUBLIC"], view=programs_pb2.PROGRAM_VIEW_FULL)
-        assert not shown.HasField("source")
-        listed = other.programs.ListPrograms(programs_pb2.ListProgramsRequest(), metadata=other.metadata)
-        assert [p.program_id for p in listed.programs] == sorted(["hello-world", ids["PUBLIC"]])
 
 
 def test_without_executor_backends_and_runs_are_unavailable(client, refused):

@@ -12,8 +12,6 @@ from google.protobuf.duration_pb2 import Duration
 
 from aerlock.v1 import jobs_pb2, jobs_pb2_grpc, programs_pb2, programs_pb2_grpc
 from aerlock.v1.values_pb2 import MapEntry, MapValue, Value
-from aerlock_gateway.core.accounts import make_token
-from aerlock_gateway.store.accounts import insert_account
 
 QUEUED, RUNNING, CANCELLING, COMPLETED, FAILED, CANCELLED = range(1, 7)
 
@@ -420,12 +418,10 @@ def test_lease_that_runs_out_ends_the_job_and_later_events_are_discarded(pair, m
     assert "discarded" in pair.gateway.stderr
 
 
-def test_jobs_of_another_account_do_not_exist(pair, make_program, refused):
-    with pair.gateway.database() as database:
-        insert_account(database, "second", "member", 0)
-        other_token = make_token(database, "second")
+def test_jobs_of_another_account_do_not_exist(pair, make_account, make_program, refused):
     start_pair(pair)
-    with pair.gateway.client(pair.token) as owner, pair.gateway.client(other_token) as other:
+    with pair.gateway.client(pair.token) as owner, pair.gateway.client("") as other:
+        other.metadata = make_account(owner, "second")
         jobs = Jobs(owner, make_program)
         program_id = jobs.upload(COUNTING)
         job = jobs.run(program_id, {"count": 1})

@@ -14,13 +14,18 @@ from aerlock.v1.jobs_pb2 import (
     WatchJobRequest,
     WatchJobResponse,
 )
+from aerlock_gateway.core.access import Account, Role
 from aerlock_gateway.core.blob_files import BlobFiles
-from aerlock_gateway.core.executor_link import ExecutorLink
+from aerlock_gateway.core.executor_link import ExecutorAddress, ExecutorLink
 from aerlock_gateway.core.joblog import JobLog
+from aerlock_gateway.core.limits import JobLimits
 from aerlock_gateway.core.scheduler import Placement, Scheduler
 from aerlock_gateway.core.watch import Bell, Watch
 from aerlock_gateway.store import jobs
 from aerlock_gateway.store.database import Database
+
+ALICE = Account("alice", Role.AUTHOR)
+LIMITS = JobLimits(1000, 100, 100)
 
 SOON = 30
 
@@ -44,7 +49,7 @@ def refusals():
 @asynccontextmanager
 async def opened(folder, socket):
     database = Database(folder / "test.db", busy_seconds=0.05)
-    bell, scheduler, connected = Bell(), Scheduler(), asyncio.Event()
+    bell, scheduler, connected = Bell(), Scheduler(LIMITS), asyncio.Event()
     files = BlobFiles(folder / "blobs")
     joblog = JobLog(database, bell, scheduler)
 
@@ -53,7 +58,9 @@ async def opened(folder, socket):
             connected.set()
 
     def make_link() -> ExecutorLink:
-        return ExecutorLink(socket, database, joblog, scheduler, files, 0.1, on_connection)
+        return ExecutorLink(
+            ExecutorAddress(f"unix:{socket}"), database, joblog, scheduler, files, 0.1, on_connection
+        )
 
     try:
         yield SimpleNamespace(
@@ -100,7 +107,7 @@ async def test_job_that_is_lost_while_the_database_is_locked_ends_and_frees_its_
             await link.start()
             await asyncio.wait_for(refusals.wait(), SOON)
         async with asyncio.timeout(SOON):
-            stream = gateway.watch.job("alice", WatchJobRequest(job_id="job"))
+            stream = gateway.watch.job(ALICE, WatchJobRequest(job_id="job"))
             events = [event async for page in stream for event in WatchJobResponse.FromString(page).events]
         last = events[-1].state_change
         assert (last.state, last.failure.reason) == (JOB_STATE_FAILED, FAILURE_REASON_EXECUTOR_LOST)

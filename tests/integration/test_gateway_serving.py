@@ -1,5 +1,6 @@
 """Starting, stopping, authentication and what stands open."""
 
+import re
 import signal
 import socket
 
@@ -107,7 +108,7 @@ def test_database_of_a_newer_version_is_refused(make_gateway):
     result = gateway.refuse_to_start("--listen", "127.0.0.1:0")
     assert result.returncode == 1
     assert "schema version 99" in result.stderr
-    assert "schema version 3" in result.stderr
+    assert re.search(r"knows schema version [1-9]\d*:", result.stderr)
     assert "Traceback" not in result.stderr
 
 

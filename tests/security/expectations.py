@@ -61,6 +61,7 @@ EXPECTATIONS: dict[str, Expectation] = {
     "forging_slow_frame": Expectation(result="published"),
     "forging_truncated": failed("NO_RESULT"),
     "forging_unknown_kind": failed("PROTOCOL_ERROR"),
+    "forging_warnings": Expectation(result="published"),
     "forging_zero_length": failed("PROTOCOL_ERROR"),
     "inheritance_descriptors": Expectation(result=NOTHING),
     "inheritance_random": Expectation(runs=2, repeats=False),

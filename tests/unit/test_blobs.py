@@ -13,6 +13,7 @@ from sqlite_utils import Database as SqliteUtilsDatabase
 from aerlock.v1.blobs_pb2 import ReadBlobRequest, WriteBlobRequest
 from aerlock.v1.values_pb2 import BlobRef
 from aerlock_gateway.core import clock
+from aerlock_gateway.core.access import Account, Role
 from aerlock_gateway.core.blob_files import BlobFiles
 from aerlock_gateway.core.blob_uploads import BlobUploads, UploadLimits
 from aerlock_gateway.core.blobs import UPLOAD_LIFETIME, Blobs, digest, record
@@ -51,7 +52,7 @@ async def write(gateway, data, blob=None, account="alice"):
 
 async def read(gateway, blob, account="alice"):
     request = ReadBlobRequest(sha256=blob.sha256)
-    return b"".join([chunk async for chunk in gateway.blobs.read(account, request)])
+    return b"".join([chunk async for chunk in gateway.blobs.read(Account(account, Role.AUTHOR), request)])
 
 
 async def make_job(gateway, owner, blob, role=blobs.INPUT):

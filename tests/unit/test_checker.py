@@ -17,7 +17,7 @@ async def checker():
 
 
 async def test_signature_names_what_main_takes(checker):
-    answer = await checker.check_program({"program.py": GOOD}, {})
+    answer = await checker.check_program("account", {"program.py": GOOD}, {})
     assert answer["violations"] == []
     assert answer["signature"] == {
         "parameters": ["a", "b", "c", "d"],
@@ -27,7 +27,8 @@ async def test_signature_names_what_main_takes(checker):
 
 
 async def test_last_definition_of_main_counts(checker):
-    answer = await checker.check_program({"program.py": "def main(): pass\ndef main(a, b, c): pass"}, {})
+    source = "def main(): pass\ndef main(a, b, c): pass"
+    answer = await checker.check_program("account", {"program.py": source}, {})
     assert (answer["violations"], answer["signature"]["required"]) == ([], ["c"])
 
 
@@ -39,8 +40,8 @@ EXPLOSION = {
 
 async def test_schema_that_explodes_is_too_costly_and_harms_no_later_check(checker):
     with pytest.raises(TooCostlyError):
-        await checker.check_inputs(json.dumps(EXPLOSION), "{}")
-    assert (await checker.check_program({"program.py": GOOD}, {}))["violations"] == []
+        await checker.check_inputs("account", json.dumps(EXPLOSION), "{}")
+    assert (await checker.check_program("account", {"program.py": GOOD}, {}))["violations"] == []
 
 
 @pytest.mark.parametrize(
@@ -53,13 +54,13 @@ async def test_schema_that_explodes_is_too_costly_and_harms_no_later_check(check
 )
 async def test_hostile_instance_is_judged_in_linear_time(checker, schema, places):
     inputs = json.dumps({"a": "a" * 50_000 + "!", "n": [[n] for n in range(20_000)]})
-    answer = await checker.check_inputs(json.dumps(schema), inputs)
+    answer = await checker.check_inputs("account", json.dumps(schema), inputs)
     assert [place for place, _ in answer["violations"]] == places
 
 
 async def test_pattern_that_compiles_to_too_much_is_refused(checker):
-    schema = json.dumps({"properties": {"a": {"pattern": "(x{1,1000}){1,1000}"}}})
-    answer = await checker.check_program({"program.py": GOOD}, {"program.parameters_schema": schema})
+    schemas = {"program.parameters_schema": '{"properties": {"a": {"pattern": "(x{1,1000}){1,1000}"}}}'}
+    answer = await checker.check_program("account", {"program.py": GOOD}, schemas)
     (violation,) = answer["violations"]
     assert violation[0] == "program.parameters_schema"
     assert "regex" in violation[1]
@@ -68,7 +69,7 @@ async def test_pattern_that_compiles_to_too_much_is_refused(checker):
 async def test_violations_are_few_short_and_without_the_inputs_text(checker):
     schema = {"properties": {"n": {"items": {"type": "integer"}}, "s": {"maxLength": 3, "enum": ["abc"]}}}
     inputs = {"n": ["secret"] * 5000, "s": "secret" * 1000}
-    answer = await checker.check_inputs(json.dumps(schema), json.dumps(inputs))
+    answer = await checker.check_inputs("account", json.dumps(schema), json.dumps(inputs))
     assert len(answer["violations"]) == 20
     assert len(json.dumps(answer)) < 4096
     assert "secret" not in json.dumps(answer)
@@ -77,7 +78,7 @@ async def test_violations_are_few_short_and_without_the_inputs_text(checker):
 
 async def test_defaults_fill_what_is_unset(checker):
     schema = {"properties": {"a": {"default": [1, {"b": None}]}, "b": {"default": 2}, "c": {"default": None}}}
-    answer = await checker.check_inputs(json.dumps(schema), '{"b": 5}')
+    answer = await checker.check_inputs("account", json.dumps(schema), '{"b": 5}')
     assert answer == {"violations": [], "defaults": {"a": [1, {"b": None}]}}
 
 
@@ -109,7 +110,7 @@ LARGE_LIST = {"properties": {"x": {"type": "array", "minItems": 5}}}
     ],
 )
 async def test_what_depends_on_the_content_of_a_blob_or_large_array_is_no_violation(checker, schema, inputs):
-    answer = await checker.check_inputs(json.dumps(schema), json.dumps(inputs))
+    answer = await checker.check_inputs("alice", json.dumps(schema), json.dumps(inputs))
     assert answer["violations"] == []
 
 
@@ -128,14 +129,14 @@ async def test_what_depends_on_the_content_of_a_blob_or_large_array_is_no_violat
     ],
 )
 async def test_what_is_certain_beside_a_blob_is_a_violation(checker, schema, inputs, place):
-    answer = await checker.check_inputs(json.dumps(schema), json.dumps(inputs))
+    answer = await checker.check_inputs("alice", json.dumps(schema), json.dumps(inputs))
     assert [pointer for pointer, _ in answer["violations"]] == [place]
 
 
 async def test_source_that_is_costly_to_parse_is_given_up_and_harms_no_later_check(checker):
     with pytest.raises(TooCostlyError):
-        await checker.check_program({"program.py": "[" + "0," * 5_000_000 + "]"}, {})
-    assert (await checker.check_program({"program.py": GOOD}, {}))["violations"] == []
+        await checker.check_program("account", {"program.py": "[" + "0," * 5_000_000 + "]"}, {})
+    assert (await checker.check_program("account", {"program.py": GOOD}, {}))["violations"] == []
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ async def test_source_that_is_costly_to_parse_is_given_up_and_harms_no_later_che
 )
 @pytest.mark.parametrize("name", ["program.py", "helper.py"])
 async def test_file_that_does_not_parse_is_named_with_its_line(checker, name, text, sentence):
-    answer = await checker.check_program({"program.py": GOOD, name: text}, {})
+    answer = await checker.check_program("account", {"program.py": GOOD, name: text}, {})
     (violation,) = answer["violations"]
     assert violation[0] == f"program.source.files.{name}"
     assert sentence in violation[1]

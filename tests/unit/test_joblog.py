@@ -22,7 +22,9 @@ from aerlock.v1.jobs_pb2 import (
 )
 from aerlock.v1.values_pb2 import Value
 from aerlock_executor.v1.executor_pb2 import TaskEnded, TaskEvent, TaskStarted
+from aerlock_gateway.core.access import Account, Role
 from aerlock_gateway.core.joblog import JobLog, SpoolGapError
+from aerlock_gateway.core.limits import JobLimits
 from aerlock_gateway.core.scheduler import Placement, Scheduler
 from aerlock_gateway.core.states import TERMINAL, IllegalTransitionError, check_transition
 from aerlock_gateway.core.watch import Bell, Watch
@@ -32,10 +34,14 @@ from aerlock_gateway.store.database import Database
 QUEUED, RUNNING, CANCELLING, COMPLETED, FAILED, CANCELLED = range(1, 7)
 
 
+ALICE = Account("alice", Role.AUTHOR)
+LIMITS = JobLimits(1000, 100, 100)
+
+
 @asynccontextmanager
 async def opened(slots: int = 1):
     with tempfile.TemporaryDirectory() as folder:
-        database, bell, scheduler = Database(Path(folder) / "test.db"), Bell(), Scheduler()
+        database, bell, scheduler = Database(Path(folder) / "test.db"), Bell(), Scheduler(LIMITS)
         scheduler.placement = Placement(slots, "full")
         started = []
         scheduler.start = started.append
@@ -60,7 +66,7 @@ async def cancel(gateway, job: int) -> None:
 
 async def pages_of(gateway, request):
     """The pages of a watch, as its client reads them."""
-    async for page in gateway.watch.job("alice", request):
+    async for page in gateway.watch.job(ALICE, request):
         yield WatchJobResponse.FromString(page)
 
 
@@ -170,7 +176,7 @@ async def test_failing_write_undoes_itself_and_spares_its_neighbours():
     async with opened() as gateway:
 
         def fail(connection: sqlite3.Connection) -> None:
-            connection.execute("INSERT INTO accounts VALUES ('mallory', 'x', 0)")
+            connection.execute("INSERT INTO accounts (name, role, create_time) VALUES ('mallory', 'x', 0)")
             raise RuntimeError("no")
 
         good = [create(gateway, f"job{n}") for n in range(5)]
@@ -223,7 +229,7 @@ async def test_pages_stay_within_their_bound_and_miss_nothing():
         assert all(page.ByteSize() <= (1 << 20) + (1 << 10) for page in pages)
         assert [event.sequence for page in pages for event in page.events] == list(range(1, 11))
         assert [page.scanned_sequence for page in pages] == [page.events[-1].sequence for page in pages]
-        together = gateway.watch.account("alice", WatchJobsRequest())
+        together = gateway.watch.account(ALICE, WatchJobsRequest())
         sequences, sizes = [], []
         async for response in together:
             sizes.append(response.ByteSize())

@@ -15,6 +15,7 @@ PUBLIC = [
     "AerlockError",
     "BackendInfo",
     "BackendNotFoundError",
+    "ConflictError",
     "Credentials",
     "InputValueError",
     "JobStatus",

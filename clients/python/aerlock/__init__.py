@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from aerlock.exceptions import (
         AerlockError,
         BackendNotFoundError,
+        ConflictError,
         InputValueError,
         NotAuthorizedError,
         QuotaExceededError,
@@ -37,6 +38,7 @@ _MODULES = {
     "AerlockError": "exceptions",
     "BackendInfo": "backend_info",
     "BackendNotFoundError": "exceptions",
+    "ConflictError": "exceptions",
     "Credentials": "credentials",
     "InputValueError": "exceptions",
     "JobStatus": "job_status",
@@ -64,6 +66,7 @@ __all__ = [
     "AerlockError",
     "BackendInfo",
     "BackendNotFoundError",
+    "ConflictError",
     "Credentials",
     "InputValueError",
     "JobStatus",

@@ -2,29 +2,46 @@
 
 import ipaddress
 import json
+import os
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar, cast
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from aerlock.credentials import Credentials
+from aerlock.credentials import Credentials, TlsFiles
 from aerlock.exceptions import (
     BY_REASON,
     BY_STATUS,
     AerlockError,
     InputValueError,
+    NotAuthorizedError,
     QuotaExceededError,
     ServerUnavailableError,
 )
-from aerlock.v1 import backends_pb2_grpc, blobs_pb2_grpc, jobs_pb2_grpc, programs_pb2_grpc, server_pb2_grpc
+from aerlock.v1 import (
+    accounts_pb2_grpc,
+    backends_pb2_grpc,
+    blobs_pb2_grpc,
+    jobs_pb2_grpc,
+    programs_pb2_grpc,
+    server_pb2_grpc,
+)
 
 CALL_TIMEOUT_SECONDS: Final = 60.0
-# Every unary method is idempotent, RunProgram and UploadProgram by their request ids.
+# Every unary method is idempotent, RunProgram and UploadProgram by their request ids, but for
+# CreateToken, CreateAccount and RevokeToken: those are for a person to repeat.
 _RETRIED: Final = [
     {"service": "aerlock.v1.ProgramService"},
+    {"service": "aerlock.v1.AccountService", "method": "GetAccount"},
+    {"service": "aerlock.v1.AccountService", "method": "ListAccounts"},
+    {"service": "aerlock.v1.AccountService", "method": "UpdateAccount"},
+    {"service": "aerlock.v1.AccountService", "method": "ListTokens"},
+    {"service": "aerlock.v1.AccountService", "method": "ListAuditEntries"},
     {"service": "aerlock.v1.BackendService"},
     {"service": "aerlock.v1.ServerService"},
     {"service": "aerlock.v1.BlobService", "method": "FindMissingBlobs"},
@@ -69,9 +86,12 @@ class Connection:
     def __init__(self, credentials: Credentials) -> None:
         self.address = credentials.address
         self._metadata = (("authorization", f"Bearer {credentials.token}"),)
-        self._channel = open_channel(credentials.address)
+        self._channel = open_channel(credentials.address, credentials.tls)
         self._closed = False
+        self.account = ""
+        """The account of the token, once an answer has told it."""
         self.programs = programs_pb2_grpc.ProgramServiceStub(self._channel)
+        self.accounts = accounts_pb2_grpc.AccountServiceStub(self._channel)
         self.jobs = jobs_pb2_grpc.JobServiceStub(self._channel)
         self.backends = backends_pb2_grpc.BackendServiceStub(self._channel)
         self.blobs = blobs_pb2_grpc.BlobServiceStub(self._channel)
@@ -106,11 +126,39 @@ class Connection:
             raise AerlockError("the service was closed")
 
 
-def open_channel(address: str) -> grpc.Channel:
-    """Opens a channel: plaintext and direct to unix sockets and loopback only, TLS to any other address."""
-    if is_local(address):
-        return grpc.insecure_channel(address, options=_LOCAL_OPTIONS)
-    return grpc.secure_channel(address, grpc.ssl_channel_credentials(), options=_OPTIONS)
+def open_channel(address: str, tls: TlsFiles | None = None) -> grpc.Channel:
+    """Opens a channel: plaintext and direct to unix sockets and loopback only, TLS to any other address.
+
+    With ``tls`` it is TLS to loopback too. Raises `InputValueError` for files that cannot be used.
+    """
+    local = is_local(address)
+    options = _LOCAL_OPTIONS if local else _OPTIONS
+    if local and not (tls and not address.startswith("unix:")):
+        return grpc.insecure_channel(address, options=options)
+    return grpc.secure_channel(address, _tls_credentials(tls or TlsFiles()), options=options)
+
+
+def _tls_credentials(tls: TlsFiles) -> grpc.ChannelCredentials:
+    if bool(tls.client_certificate) != bool(tls.client_key):
+        raise InputValueError("client_certificate and client_key belong together: give both")
+    try:
+        if tls.root_certificates:
+            # gRPC says nothing of what it cannot read, but for a handshake that fails.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(tls.root_certificates)
+        if tls.client_key and Path(tls.client_key).stat().st_mode & 0o077 and os.name == "posix":
+            raise NotAuthorizedError(
+                f"others may read the key {tls.client_key}: run `chmod 600 {tls.client_key}`"
+            )
+        roots, certificate, key = (
+            Path(name).read_bytes() if name else None
+            for name in (tls.root_certificates, tls.client_certificate, tls.client_key)
+        )
+    except ssl.SSLError:
+        raise InputValueError(f"root_certificates: {tls.root_certificates} holds none in PEM") from None
+    except OSError as error:
+        name = error.filename or tls.root_certificates
+        raise InputValueError(f"cannot read the TLS file {name}: {error.strerror}") from None
+    return grpc.ssl_channel_credentials(roots, key, certificate)
 
 
 def is_local(address: str) -> bool:

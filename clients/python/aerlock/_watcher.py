@@ -40,13 +40,14 @@ class Watcher:
         self._stream: _Stream | None = None
         self._closed = False
 
-    def subscribe(self, subscription: Subscription, timeout: float | None = None) -> None:
-        """Starts to deliver, with what has happened already.
+    def subscribe(self, subscription: Subscription, owner: str, timeout: float | None = None) -> None:
+        """Starts to deliver, with what has happened already; ``owner`` is the account of the job.
 
         Raises RuntimeJobNotFound, `RuntimeJobTimeoutError` after ``timeout``
         seconds, other errors of the server, and `AerlockError` after `close`.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
+        is_foreign = owner != self._connection.account
         with self._lock:
             if self._closed:
                 raise AerlockError("the service was closed")
@@ -54,6 +55,8 @@ class Watcher:
             if self._stream is None:
                 self._stream = _Stream(self, self._connection)
             stream = self._stream
+            if is_foreign:
+                stream.cover_all_accounts()
         try:
             wait(stream.standing, deadline, subscription.job_id)
             self._catch_up(subscription, deadline)
@@ -157,7 +160,7 @@ class Watcher:
 
 
 class _Stream:
-    """A thread that follows all jobs of the account, from now on, and resumes where it broke."""
+    """A thread that follows all jobs of the account, or of all, from now on, and resumes where it broke."""
 
     def __init__(self, watcher: Watcher, connection: Connection) -> None:
         self.standing = threading.Event()
@@ -167,7 +170,15 @@ class _Stream:
         self._closed = threading.Event()
         self._call: Any = None
         self._cursor = NOW
+        self._all_accounts = False
         threading.Thread(target=self._run, name="aerlock-watch", daemon=True).start()
+
+    def cover_all_accounts(self) -> None:
+        """Follows the jobs of everyone, as an admin may, from where the stream stands."""
+        if not self._all_accounts:
+            self._all_accounts = True
+            if self._call is not None:
+                self._call.cancel()
 
     def close(self) -> None:
         """Ends the stream; its thread ends soon."""
@@ -193,9 +204,10 @@ class _Stream:
             self.standing.set()
 
     def _follow(self, backoff: "Backoff") -> None:
-        request = jobs_pb2.WatchJobsRequest(after_cursor=self._cursor)
+        request = jobs_pb2.WatchJobsRequest(after_cursor=self._cursor, all_accounts=self._all_accounts)
         self._call = self._connection.open_stream(self._connection.jobs.WatchJobs, request)
-        if self._closed.is_set():
+        # Both may have changed since the request was made.
+        if self._closed.is_set() or request.all_accounts != self._all_accounts:
             self._call.cancel()
         try:
             for response in self._call:

@@ -9,6 +9,7 @@ AerlockError                 any other
 ├── RuntimeProgramNotFound   NOT_FOUND                             PROGRAM_NOT_FOUND
 ├── RuntimeJobNotFound       NOT_FOUND                             JOB_NOT_FOUND
 ├── BackendNotFoundError     NOT_FOUND                             BACKEND_NOT_FOUND
+├── ConflictError            ABORTED                               any
 ├── QuotaExceededError       RESOURCE_EXHAUSTED                    any
 ├── ServerUnavailableError   UNAVAILABLE, DEADLINE_EXCEEDED,       any
 │                            CANCELLED
@@ -56,6 +57,10 @@ class BackendNotFoundError(AerlockError):
     """There is no such backend; the message lists those that there are."""
 
 
+class ConflictError(AerlockError):
+    """Others have changed it meanwhile; read it again and begin anew."""
+
+
 class QuotaExceededError(AerlockError):
     """A limit is reached; ``retry_seconds`` says when to try again, where the server knows."""
 
@@ -88,6 +93,7 @@ BY_STATUS: Final[dict[str, type[AerlockError]]] = {
     "INVALID_ARGUMENT": InputValueError,
     "UNAUTHENTICATED": NotAuthorizedError,
     "PERMISSION_DENIED": NotAuthorizedError,
+    "ABORTED": ConflictError,
     "RESOURCE_EXHAUSTED": QuotaExceededError,
     "UNAVAILABLE": ServerUnavailableError,
     "DEADLINE_EXCEEDED": ServerUnavailableError,

@@ -140,7 +140,7 @@ class RuntimeJob:
                 self.job_id(), callback, self._watcher, self._values, decoder
             )
         try:
-            self._watcher.subscribe(stream.subscription)
+            self._watcher.subscribe(stream.subscription, self._job.owner)
         except BaseException:
             stream.finished.set()
             raise
@@ -168,6 +168,11 @@ class RuntimeJob:
             if dropped := event.log_output.dropped_bytes:
                 chunks.append(f"\n[from here on output was dropped: {dropped:,} bytes and more]\n".encode())
         return b"".join(chunks).decode(errors="replace")
+
+    def warnings(self) -> list[tuple[str, str]]:
+        """What was not as it should be and did not stop the job so far: pairs of a code and a sentence."""
+        events = self._replay(jobs_pb2.EVENT_KIND_WARNING)
+        return [(event.warning.code, event.warning.message) for event in events if event.HasField("warning")]
 
     def cancel(self) -> None:
         """Ends the job; raises `RuntimeInvalidStateError` where it has ended otherwise already."""
@@ -212,7 +217,7 @@ class RuntimeJob:
         if outcome is None:
             outcome = _Outcome(self.job_id())
             try:
-                self._watcher.subscribe(outcome.subscription, timeout)
+                self._watcher.subscribe(outcome.subscription, self._job.owner, timeout)
                 wait(outcome.known, deadline, self.job_id())
             finally:
                 self._watcher.unsubscribe(outcome.subscription)

@@ -1,25 +1,28 @@
-"""Reads the source and the metadata of a program that is to be uploaded."""
+"""Makes the message of a program that is to be uploaded or updated, of its source and its metadata."""
 
 import json
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from aerlock import codec
 from aerlock._times import to_duration
 from aerlock.exceptions import InputValueError
+from aerlock.program_metadata import SCHEMAS
 from aerlock.v1 import programs_pb2
 
 MAIN_FILE: Final = "program.py"
-REQUIRED: Final = ("name", "description", "max_execution_time")
-METADATA_KEYS: Final = (*REQUIRED, "is_public", "spec")
-SCHEMAS: Final = ("parameters", "return_values", "interim_results")
-SPEC_KEYS: Final = ("backend_requirements", *SCHEMAS)
+PACKAGE_FILE: Final = "__init__.py"
+MOST_FILES: Final = 64
+LARGEST_SOURCE: Final = 750 * 1024
 
 
 def read_source(data: str | Path) -> dict[str, bytes]:
     """The files of a program: of a text, of a .py file, or of a folder with program.py.
 
+    Of a folder come its .py files and those of the packages in it, the folders with
+    an ``__init__.py``; for another folder with .py files there is a UserWarning.
     Raises `InputValueError` where ``data`` is none of these, or cannot be read.
     """
     if isinstance(data, str) and ("\n" in data or "def main(" in data):
@@ -38,50 +41,82 @@ def read_source(data: str | Path) -> dict[str, bytes]:
 def _read_files(path: Path) -> dict[str, bytes]:
     if path.is_file():
         return {MAIN_FILE: path.read_bytes()}
-    if path.is_dir():
-        if not (path / MAIN_FILE).is_file():
-            raise InputValueError(f"the folder {path} has no {MAIN_FILE}, which must define main")
-        return {file.name: file.read_bytes() for file in sorted(path.glob("*.py")) if file.is_file()}
-    raise InputValueError(
-        f"data must be source text that defines main, a .py file or a folder: {path} is no file"
-    )
+    if not path.is_dir():
+        raise InputValueError(
+            f"data must be source text that defines main, a .py file or a folder: {path} is no file"
+        )
+    if not (path / MAIN_FILE).is_file():
+        raise InputValueError(f"the folder {path} has no {MAIN_FILE}, which must define main")
+    files: dict[str, bytes] = {}
+    size = 0
+    for file in _modules(path):
+        size += file.stat().st_size
+        if len(files) == MOST_FILES or size > LARGEST_SOURCE:
+            raise InputValueError(
+                f"the folder {path} is too large for a program, which has at most {MOST_FILES} .py files"
+                f" and {LARGEST_SOURCE // 1024} KiB; move away what it does not import"
+            )
+        files[file.relative_to(path).as_posix()] = file.read_bytes()
+    return files
 
 
-def read_metadata(metadata: Mapping[str, Any] | str | Path | None) -> dict[str, Any]:
-    """The metadata of a dict or of a JSON file; raises `InputValueError` that says what is wrong."""
-    if isinstance(metadata, str | Path):
-        try:
-            metadata = json.loads(Path(metadata).read_text())
-        except (OSError, ValueError) as error:
-            raise InputValueError(f"metadata {str(metadata)!r} is not a JSON file: {error}") from None
-    checked = _checked("metadata", metadata or {}, METADATA_KEYS)
-    checked["spec"] = _checked("spec", checked.get("spec") or {}, SPEC_KEYS)
-    for name in REQUIRED:
-        if not checked.get(name):
-            raise InputValueError(f"{name} is a required metadata field.")
-    return checked
+def _modules(folder: Path) -> Iterator[Path]:
+    """The .py files of a folder and of the packages in it."""
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith((".", "__pycache__")):
+            continue
+        if entry.suffix == ".py" and entry.is_file():
+            yield entry
+        elif entry.is_symlink() or not entry.is_dir():
+            continue
+        elif (entry / PACKAGE_FILE).is_file():
+            yield from _modules(entry)
+        elif any(entry.glob("*.py")):
+            warnings.warn(
+                f"{entry} is not uploaded: it has no {PACKAGE_FILE}, so it is no package of the program.",
+                UserWarning,
+                stacklevel=2,
+            )
 
 
-def to_program(metadata: dict[str, Any], source: dict[str, bytes]) -> programs_pb2.Program:
-    """Makes the message of what `read_metadata` and `read_source` gave."""
-    spec = metadata["spec"]
-    visibility = (
-        programs_pb2.VISIBILITY_PUBLIC if metadata.get("is_public") else programs_pb2.VISIBILITY_PRIVATE
-    )
-    program = programs_pb2.Program(
-        name=_text("name", metadata["name"]),
-        description=_text("description", metadata["description"]),
-        visibility=visibility,
-        source=programs_pb2.ProgramSource(files=source),
-    )
-    limit = to_duration(metadata["max_execution_time"], "max_execution_time")
-    program.max_execution_time.CopyFrom(limit)
+def to_program(
+    metadata: Mapping[str, Any], source: Mapping[str, bytes] | None = None
+) -> tuple[programs_pb2.Program, list[str]]:
+    """Makes the message of what `read_metadata` and `read_source` gave, and names the fields that are given.
+
+    Raises `InputValueError` for a value that no field can hold.
+    """
+    program = programs_pb2.Program()
+    paths = [name for name in ("name", "description") if metadata.get(name) is not None]
+    for name in paths:
+        setattr(program, name, _text(name, metadata[name]))
+    if metadata.get("max_execution_time") is not None:
+        limit = to_duration(metadata["max_execution_time"], "max_execution_time")
+        program.max_execution_time.CopyFrom(limit)
+        paths.append("max_execution_time")
+    if metadata.get("is_public") is not None:
+        program.visibility = visibility(metadata["is_public"])
+        paths.append("visibility")
+    spec = metadata.get("spec") or {}
     for name in SCHEMAS:
-        if spec.get(name):
-            setattr(program, f"{name}_schema", _json(f"spec.{name}", spec[name]))
-    if requirements := spec.get("backend_requirements"):
-        _write_requirements(requirements, program.backend_requirements)
-    return program
+        if name in spec:
+            schema = _json(f"spec.{name}", spec[name]) if spec[name] else ""
+            setattr(program, f"{name}_schema", schema)
+            paths.append(f"{name}_schema")
+    if "backend_requirements" in spec:
+        _write_requirements(spec["backend_requirements"] or {}, program.backend_requirements)
+        paths.append("backend_requirements")
+    if source is not None:
+        program.source.files.update(source)
+        paths.append("source")
+    return program, paths
+
+
+def visibility(is_public: object) -> programs_pb2.Visibility.ValueType:
+    """The message's word for ``is_public``; raises `InputValueError` where that is no bool."""
+    if not isinstance(is_public, bool):
+        raise InputValueError(f"is_public must be True or False, not {is_public!r}")
+    return programs_pb2.VISIBILITY_PUBLIC if is_public else programs_pb2.VISIBILITY_PRIVATE
 
 
 def _write_requirements(given: object, target: programs_pb2.BackendRequirements) -> None:
@@ -112,11 +147,3 @@ def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise InputValueError(f"{name} must be a string, not {value!r}")
     return value
-
-
-def _checked(name: str, value: object, keys: tuple[str, ...]) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise InputValueError(f"{name} must be a dict, not {type(value).__name__}")
-    if unknown := [key for key in value if key not in keys]:
-        raise InputValueError(f"{name} has the unknown key {unknown[0]!r}: there are {', '.join(keys)}")
-    return dict(value)

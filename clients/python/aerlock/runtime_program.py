@@ -7,7 +7,6 @@ from typing import Any
 from aerlock import jsonview
 from aerlock._channel import Connection
 from aerlock._times import to_local_time, to_seconds
-from aerlock.exceptions import NotAuthorizedError
 from aerlock.parameters import ParameterNamespace
 from aerlock.v1 import programs_pb2
 
@@ -26,8 +25,18 @@ class RuntimeProgram:
 
     @property
     def revision(self) -> int:
-        """1 at upload."""
+        """1 at upload, and one more with every change of data or metadata."""
         return self._program.revision
+
+    @property
+    def etag(self) -> str:
+        """Changes with every change of the program; what ``RuntimeService.update_program`` takes."""
+        return self._program.etag
+
+    @property
+    def content_sha256(self) -> str:
+        """Digest of data and metadata of this revision: equal where they are equal."""
+        return self._program.content_sha256
 
     @property
     def name(self) -> str:
@@ -61,7 +70,7 @@ class RuntimeProgram:
 
     @property
     def update_date(self) -> datetime:
-        """When it last changed, in local time."""
+        """When it last changed, or in a list of revisions was made, in local time."""
         return to_local_time(self._program.update_time)
 
     @property
@@ -88,15 +97,18 @@ class RuntimeProgram:
         return ParameterNamespace(_schema(self._program.parameters_schema))
 
     @property
-    def data(self) -> str:
-        """The source of program.py; raises `NotAuthorizedError` for those who may not read it."""
+    def files(self) -> dict[str, str]:
+        """The source of all modules by path; raises `NotAuthorizedError` for those who may not read it."""
         request = programs_pb2.GetProgramRequest(
             program_id=self.program_id, revision=self.revision, view=programs_pb2.PROGRAM_VIEW_FULL
         )
         program = self._connection.call(self._connection.programs.GetProgram, request).program
-        if "program.py" not in program.source.files:
-            raise NotAuthorizedError("Only program authors are authorized to retrieve program data")
-        return program.source.files["program.py"].decode()
+        return {path: text.decode() for path, text in sorted(program.source.files.items())}
+
+    @property
+    def data(self) -> str:
+        """The source of program.py; raises `NotAuthorizedError` for those who may not read it."""
+        return self.files["program.py"]
 
     def to_dict(self) -> dict[str, Any]:
         """The metadata as plain values."""
@@ -122,7 +134,7 @@ class RuntimeProgram:
             f"  Description: {self.description}",
             f"  Creation date: {self.creation_date.isoformat()}",
             f"  Update date: {self.update_date.isoformat()}",
-            f"  Max execution time: {self.max_execution_time:g}",
+            f"  Max execution time: {_plain(self.max_execution_time)}",
         ]
         if (qubits := self.backend_requirements.get("min_num_qubits")) is not None:
             lines += ["  Backend requirements:", f"    Minimum number of qubits: {qubits}"]
@@ -130,6 +142,10 @@ class RuntimeProgram:
         lines += ["  Interim results:", *_described(self.interim_results)]
         lines += ["  Returns:", *_described(self.return_values)]
         return "\n".join(lines)
+
+
+def _plain(seconds: float) -> str:
+    return str(int(seconds)) if seconds == int(seconds) else str(seconds)
 
 
 def _schema(text: str) -> dict[str, Any]:

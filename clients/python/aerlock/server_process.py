@@ -85,6 +85,27 @@ def own_directory(data_dir: Path) -> Iterator[None]:
         yield
 
 
+def bind(
+    server: grpc.aio.Server, setting: str, address: str, credentials: grpc.ServerCredentials | None = None
+) -> str:
+    """Listens on host:port, in plaintext without ``credentials``; returns the address that clients dial.
+
+    Raises:
+        StartError: the port cannot be had.
+    """
+    try:
+        if credentials is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, credentials)
+    except RuntimeError:
+        raise StartError(
+            f"cannot listen on {address}: the port is in use or not ours. Stop what listens there, or"
+            f" choose another {setting}"
+        ) from None
+    return f"{address.rpartition(':')[0]}:{port}"
+
+
 async def start_on_socket(server: grpc.aio.Server, socket: Path) -> None:
     """Starts ``server``, listening on ``socket`` too, whose directory says who may connect.
 

@@ -4,6 +4,7 @@ Each server has one table of its settings: a subclass of `ServerSettings` whose
 fields give name, default and help. Nothing is read at import.
 """
 
+import ipaddress
 import os
 import sys
 import tomllib
@@ -31,7 +32,26 @@ def _check_socket_path(path: Path) -> Path:
     return path
 
 
+def is_loopback(address: str) -> bool:
+    """Whether ``host:port`` can be reached from this machine alone."""
+    host = address.rpartition(":")[0]
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_address(address: str) -> str:
+    _, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535 or "/" in address:
+        raise ValueError(f"{address!r} is not host:port, as in 127.0.0.1:8765")
+    return address
+
+
 SocketPath = Annotated[Path, AfterValidator(_check_socket_path)]
+Address = Annotated[str, AfterValidator(_check_address)]
 
 
 class ServerSettings(BaseSettings):
@@ -83,7 +103,8 @@ class ServerSettings(BaseSettings):
         except ValidationError as error:
             for problem in error.errors():
                 name = ".".join(str(part) for part in problem["loc"])
-                print(f"{program}: setting {name!r}: {problem['msg']}", file=sys.stderr)
+                setting = f"setting {name!r}: " if name else ""
+                print(f"{program}: {setting}{problem['msg']}", file=sys.stderr)
             sys.exit(2)
 
 

@@ -1,83 +1,56 @@
 """The entry point of the client: the catalog of programs, and running them."""
 
-import itertools
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Self
 
+from aerlock._catalog import Catalog
 from aerlock._channel import Connection
+from aerlock._pages import sliced
 from aerlock._times import to_duration
 from aerlock._values import Values
 from aerlock._watcher import Watcher
 from aerlock.backend_info import BackendInfo
-from aerlock.credentials import resolve_credentials
+from aerlock.credentials import TlsFiles, resolve_credentials
 from aerlock.exceptions import InputValueError
 from aerlock.job import Callback, RuntimeJob
 from aerlock.options import RuntimeOptions
 from aerlock.parameters import ParameterNamespace
-from aerlock.program_upload import read_metadata, read_source, to_program
 from aerlock.result_decoder import ResultDecoder, check_decoder
-from aerlock.runtime_program import RuntimeProgram
-from aerlock.v1 import backends_pb2, jobs_pb2, programs_pb2, server_pb2
+from aerlock.v1 import backends_pb2, jobs_pb2, server_pb2
 from aerlock.v1.values_pb2 import MapValue
 
-LARGEST_PAGE: Final = 1_000
 
-Item = TypeVar("Item")
-
-
-class RuntimeService:
+class RuntimeService(Catalog):
     """A client of one server, for one account.
 
     ``address`` is ``host:port`` or ``unix:/path``; what is not given comes from
     the variables ``AERLOCK_ADDRESS`` and ``AERLOCK_TOKEN``, then from the
-    credentials file that ``aerlock up`` writes. Safe to use from any thread.
+    credentials file that ``aerlock up`` writes. Beyond this machine the
+    connection is TLS: ``root_certificates`` is a PEM file with the authorities
+    to trust in place of the public ones, ``client_certificate`` and
+    ``client_key`` are for a server that asks for them. Safe to use from any thread.
     Every method raises the exceptions of `aerlock.exceptions`; besides, an
     argument of a type other than its annotation, and an input that no value can
     carry, raise TypeError or ValueError.
     """
 
-    def __init__(self, address: str | None = None, token: str | None = None) -> None:
-        self._connection = Connection(resolve_credentials(address, token))
+    def __init__(
+        self,
+        address: str | None = None,
+        token: str | None = None,
+        *,
+        root_certificates: str | Path | None = None,
+        client_certificate: str | Path | None = None,
+        client_key: str | Path | None = None,
+    ) -> None:
+        files = (root_certificates, client_certificate, client_key)
+        tls = TlsFiles(*(str(path) if path else None for path in files))
+        self._connection = Connection(resolve_credentials(address, token, tls))
         self._watcher = Watcher(self._connection)
         self._values = Values(self._connection)
-
-    def upload_program(self, data: str | Path, metadata: Mapping[str, Any] | str | Path | None = None) -> str:
-        """Uploads a program and returns its id.
-
-        ``data`` is the source text, or the path of a .py file, or of a folder
-        with program.py. ``metadata`` is a dict or the path of a JSON file with
-        name, description and max_execution_time in seconds, and optionally
-        is_public and spec with backend_requirements, parameters, return_values
-        and interim_results. Raises `InputValueError` that names what is wrong.
-        """
-        program = to_program(read_metadata(metadata), read_source(data))
-        request = programs_pb2.UploadProgramRequest(program=program, request_id=uuid.uuid4().hex)
-        return self._connection.call(self._connection.programs.UploadProgram, request).program.program_id
-
-    def programs(self, limit: int | None = 20, skip: int = 0) -> list[RuntimeProgram]:
-        """Lists the programs that this account may run; ``limit=None`` lists all."""
-
-        def page(size: int, token: str) -> tuple[Iterable[programs_pb2.Program], str]:
-            request = programs_pb2.ListProgramsRequest(page_size=size, page_token=token)
-            response = self._connection.call(self._connection.programs.ListPrograms, request)
-            return response.programs, response.next_page_token
-
-        return [RuntimeProgram(program, self._connection) for program in _sliced(page, limit, skip)]
-
-    def pprint_programs(self, limit: int | None = 20, skip: int = 0, detailed: bool = False) -> None:
-        """Prints the programs: id, name and description, or all there is with ``detailed``."""
-        for program in self.programs(limit, skip):
-            summary = f"{program.program_id}:\n  Name: {program.name}\n  Description: {program.description}"
-            print(f"{'=' * 50}\n{program if detailed else summary}")  # noqa: T201
-
-    def program(self, program_id: str) -> RuntimeProgram:
-        """Gets one program; raises RuntimeProgramNotFound."""
-        request = programs_pb2.GetProgramRequest(program_id=program_id)
-        program = self._connection.call(self._connection.programs.GetProgram, request).program
-        return RuntimeProgram(program, self._connection)
 
     def run(
         self,
@@ -86,8 +59,10 @@ class RuntimeService:
         inputs: Mapping[str, Any] | ParameterNamespace | None = None,
         callback: Callback | None = None,
         result_decoder: type[ResultDecoder] | None = None,
+        *,
+        revision: int = 0,
     ) -> RuntimeJob:
-        """Runs a program.
+        """Runs a program, the newest revision of it unless another one is asked for.
 
         ``options`` need ``backend_name``; ``callback(job_id, interim_result)``
         is called for each interim result; ``result_decoder`` makes objects of the
@@ -99,17 +74,20 @@ class RuntimeService:
         check_decoder(result_decoder, "result_decoder")
         options = _options(options)
         encoded = self._values.send_inputs(_inputs(inputs))
-        request = _run_request(program_id, options, encoded)
+        request = _run_request(program_id, revision, options, encoded)
         answer = self._connection.call(self._connection.jobs.RunProgram, request)
+        self._connection.account = answer.job.owner
         job = RuntimeJob(answer.job, self._connection, self._watcher, self._values, result_decoder)
         if callback is not None:
             job.stream_results(callback)
         return job
 
     def job(self, job_id: str) -> RuntimeJob:
-        """Gets one job of this account; raises RuntimeJobNotFound."""
+        """Gets one job of this account, or as an admin of any; raises RuntimeJobNotFound."""
         request = jobs_pb2.GetJobRequest(job_id=job_id)
         job = self._connection.call(self._connection.jobs.GetJob, request).job
+        if not self._connection.account:
+            self._connection.account = self.server_info().account
         return RuntimeJob(job, self._connection, self._watcher, self._values)
 
     def jobs(self, limit: int | None = 10, skip: int = 0) -> list[RuntimeJob]:
@@ -118,11 +96,13 @@ class RuntimeService:
         def page(size: int, token: str) -> tuple[Iterable[jobs_pb2.Job], str]:
             request = jobs_pb2.ListJobsRequest(page_size=size, page_token=token)
             response = self._connection.call(self._connection.jobs.ListJobs, request)
+            for job in response.jobs[:1]:
+                self._connection.account = job.owner
             return response.jobs, response.next_page_token
 
         return [
             RuntimeJob(job, self._connection, self._watcher, self._values)
-            for job in _sliced(page, limit, skip)
+            for job in sliced(page, limit, skip)
         ]
 
     def backends(self) -> list[BackendInfo]:
@@ -174,9 +154,12 @@ def _inputs(inputs: Mapping[str, Any] | ParameterNamespace | None) -> dict[str, 
     return dict(inputs or {})
 
 
-def _run_request(program_id: str, options: RuntimeOptions, inputs: MapValue) -> jobs_pb2.RunProgramRequest:
+def _run_request(
+    program_id: str, revision: int, options: RuntimeOptions, inputs: MapValue
+) -> jobs_pb2.RunProgramRequest:
     request = jobs_pb2.RunProgramRequest(
         program_id=program_id,
+        program_revision=revision,
         backend_name=options.backend_name,
         inputs=inputs,
         tags=options.job_tags,
@@ -188,24 +171,3 @@ def _run_request(program_id: str, options: RuntimeOptions, inputs: MapValue) -> 
         limit = to_duration(options.max_execution_time, "max_execution_time")
         request.options.max_execution_time.CopyFrom(limit)
     return request
-
-
-def _sliced(
-    page: Callable[[int, str], tuple[Iterable[Item], str]], limit: int | None, skip: int
-) -> Iterator[Item]:
-    """Items from ``skip`` on, at most ``limit``, over as many pages as that takes."""
-    if skip < 0 or (limit is not None and limit < 0):
-        raise InputValueError("limit and skip must not be negative")
-    if limit == 0:
-        return iter(())
-    size = LARGEST_PAGE if limit is None else min(LARGEST_PAGE, limit + skip)
-
-    def items() -> Iterator[Item]:
-        token = ""
-        while True:
-            found, token = page(size, token)
-            yield from found
-            if not token:
-                return
-
-    return itertools.islice(items(), skip, None if limit is None else skip + limit)

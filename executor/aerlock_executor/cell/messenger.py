@@ -1,11 +1,13 @@
 """The messenger of a job: publishes interim results on the cell's pipe and keeps the final one."""
 
+import contextlib
 import threading
 from typing import Any
 
 from aerlock.codec import EncodeOptions
 from aerlock.program import UserMessenger, encode_message
 from aerlock.v1.values_pb2 import Value
+from aerlock_executor.cell.result_checks import ResultChecks
 from aerlock_executor.cell.result_pipe import ResultPipe
 from aerlock_executor.v1.cell_pb2 import CellFrame
 
@@ -27,8 +29,9 @@ class InvalidResultError(Exception):
 class JobMessenger(UserMessenger):
     """Writes each interim result as one frame, behind its large values as blobs; any thread may publish."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, checks: ResultChecks | None = None) -> None:
         super().__init__()
+        self._checks = checks or ResultChecks()
         self._pipe = ResultPipe(fd)
         self._options = EncodeOptions(blobs=self._pipe)
         self._lock = threading.Lock()
@@ -43,7 +46,11 @@ class JobMessenger(UserMessenger):
         if final:
             self.keep_final(message, encoder)
             return
-        self._pipe.write(CellFrame(interim_result=encode_message(message, encoder, self._options)))
+        value = encode_message(message, encoder, self._options)
+        self._pipe.write(CellFrame(interim_result=value))
+        if warning := self._checks.interim_warning(value):
+            with contextlib.suppress(RuntimeError):  # main has returned meanwhile; the result is out
+                self._pipe.write(CellFrame(warning=warning))
 
     def keep_final(self, message: Any, encoder: Any = None) -> None:  # noqa: ANN401
         """Keeps the final result; raises TwoFinalResultsError or InvalidResultError."""
@@ -63,6 +70,8 @@ class JobMessenger(UserMessenger):
         if returned is not None or self._final is None:
             self.keep_final(returned)
         final = Value.FromString(self._final or b"")
+        if warning := self._checks.final_warning(final):
+            self._pipe.write(CellFrame(warning=warning))
         self.close(CellFrame(final_result=final))
 
     def close(self, last: CellFrame) -> None:

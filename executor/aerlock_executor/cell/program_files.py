@@ -38,7 +38,8 @@ class _MemoryFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         name = self._file_name(fullname)
         if name is None:
             raise ImportError(f"the program has no module {fullname!r}", name=fullname)
-        return importlib.util.decode_source(self._files[name])
+        # As it was checked at upload: UTF-8, whatever a comment in it says.
+        return self._files[name].decode("utf-8-sig")
 
     def get_code(self, fullname: str) -> CodeType:
         """The compiled module; raises SyntaxError."""

@@ -14,6 +14,7 @@ from aerlock_executor.cell import failures, frames, limits, program_files
 from aerlock_executor.cell.inputs import InputBlobs, read_inputs
 from aerlock_executor.cell.limits import CellLimits
 from aerlock_executor.cell.messenger import JobMessenger
+from aerlock_executor.cell.result_checks import ResultChecks
 from aerlock_executor.cell.sample import run_sample
 from aerlock_executor.v1.cell_pb2 import CellFrame, CellReady, CellStart
 
@@ -38,7 +39,8 @@ def run(input_fd: int, output_fd: int, cell_limits: CellLimits, warm: bool) -> N
         if message is not None:
             start = CellStart.FromString(message)
             _apply(start, cell_limits)
-            status = _run_job(start, input_fd, JobMessenger(output_fd))
+            checks = ResultChecks(start.interim_results_schema, start.return_values_schema)
+            status = _run_job(start, input_fd, JobMessenger(output_fd, checks))
     except BaseException:
         with contextlib.suppress(BaseException):
             sys.excepthook(*sys.exc_info())

@@ -41,6 +41,8 @@ class CellStart(_message.Message):
     MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     CPU_SECONDS_FIELD_NUMBER: _builtins.int
     BLOBS_FIELD_NUMBER: _builtins.int
+    INTERIM_RESULTS_SCHEMA_FIELD_NUMBER: _builtins.int
+    RETURN_VALUES_SCHEMA_FIELD_NUMBER: _builtins.int
     backend_name: _builtins.str
     log_level: _builtins.str
     memory_bytes: _builtins.int
@@ -48,6 +50,9 @@ class CellStart(_message.Message):
     the cell was made with.
     """
     cpu_seconds: _builtins.int
+    interim_results_schema: _builtins.str
+    """JSON Schemas that results are compared with; empty compares nothing."""
+    return_values_schema: _builtins.str
     @_builtins.property
     def source(self) -> _programs_pb2.ProgramSource: ...
     @_builtins.property
@@ -68,10 +73,12 @@ class CellStart(_message.Message):
         memory_bytes: _builtins.int = ...,
         cpu_seconds: _builtins.int = ...,
         blobs: _abc.Iterable[_values_pb2.BlobRef] | None = ...,
+        interim_results_schema: _builtins.str = ...,
+        return_values_schema: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["inputs", b"inputs", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_name", b"backend_name", "blobs", b"blobs", "cpu_seconds", b"cpu_seconds", "inputs", b"inputs", "log_level", b"log_level", "memory_bytes", b"memory_bytes", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_name", b"backend_name", "blobs", b"blobs", "cpu_seconds", b"cpu_seconds", "inputs", b"inputs", "interim_results_schema", b"interim_results_schema", "log_level", b"log_level", "memory_bytes", b"memory_bytes", "return_values_schema", b"return_values_schema", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -88,6 +95,7 @@ class CellFrame(_message.Message):
     FINAL_RESULT_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
     BLOB_PART_FIELD_NUMBER: _builtins.int
+    WARNING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def ready(self) -> Global___CellReady:
         """The first frame: the cell is isolated, and warm where it had the time."""
@@ -108,6 +116,13 @@ class CellFrame(_message.Message):
         to it, part after part with no other frame between.
         """
 
+    @_builtins.property
+    def warning(self) -> _jobs_pb2.JobWarning:
+        """A result is not what its schema says. Of the first 20, those with a code
+        that is known become events, with at most 500 characters; others are
+        dropped.
+        """
+
     def __init__(
         self,
         *,
@@ -116,12 +131,13 @@ class CellFrame(_message.Message):
         final_result: _values_pb2.Value | None = ...,
         failure: _jobs_pb2.JobFailure | None = ...,
         blob_part: Global___CellBlobPart | None = ...,
+        warning: _jobs_pb2.JobWarning | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["blob_part", b"blob_part", "failure", b"failure", "final_result", b"final_result", "frame", b"frame", "interim_result", b"interim_result", "ready", b"ready"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["blob_part", b"blob_part", "failure", b"failure", "final_result", b"final_result", "frame", b"frame", "interim_result", b"interim_result", "ready", b"ready", "warning", b"warning"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blob_part", b"blob_part", "failure", b"failure", "final_result", b"final_result", "frame", b"frame", "interim_result", b"interim_result", "ready", b"ready"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blob_part", b"blob_part", "failure", b"failure", "final_result", b"final_result", "frame", b"frame", "interim_result", b"interim_result", "ready", b"ready", "warning", b"warning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["ready", "interim_result", "final_result", "failure", "blob_part"]  # noqa: Y015
+    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["ready", "interim_result", "final_result", "failure", "blob_part", "warning"]  # noqa: Y015
     _WhichOneofArgType_frame: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_frame) -> _WhichOneofReturnType_frame | None: ...
 

@@ -151,6 +151,8 @@ class StartTaskRequest(_message.Message):
     ENVIRONMENT_FIELD_NUMBER: _builtins.int
     LOG_LEVEL_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    INTERIM_RESULTS_SCHEMA_FIELD_NUMBER: _builtins.int
+    RETURN_VALUES_SCHEMA_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The job id: 1 to 64 letters, digits and "-"."""
     backend_name: _builtins.str
@@ -158,6 +160,11 @@ class StartTaskRequest(_message.Message):
     """Empty means "default"."""
     log_level: _builtins.str
     """A name of Python's logging levels."""
+    interim_results_schema: _builtins.str
+    """JSON Schemas that the cell compares results with; a mismatch is a warning.
+    At most 64 KiB each.
+    """
+    return_values_schema: _builtins.str
     @_builtins.property
     def source(self) -> _programs_pb2.ProgramSource: ...
     @_builtins.property
@@ -174,10 +181,12 @@ class StartTaskRequest(_message.Message):
         environment: _builtins.str = ...,
         log_level: _builtins.str = ...,
         limits: Global___TaskLimits | None = ...,
+        interim_results_schema: _builtins.str = ...,
+        return_values_schema: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["inputs", b"inputs", "limits", b"limits", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_name", b"backend_name", "environment", b"environment", "inputs", b"inputs", "limits", b"limits", "log_level", b"log_level", "source", b"source", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_name", b"backend_name", "environment", b"environment", "inputs", b"inputs", "interim_results_schema", b"interim_results_schema", "limits", b"limits", "log_level", b"log_level", "return_values_schema", b"return_values_schema", "source", b"source", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

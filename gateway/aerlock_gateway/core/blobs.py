@@ -13,6 +13,7 @@ from aerlock.codec.bounds import MAX_BLOBS, ValueBoundsError, check_blob_ref, ch
 from aerlock.v1.blobs_pb2 import MissingBlob, ReadBlobRequest
 from aerlock.v1.values_pb2 import BlobRef, MapValue
 from aerlock_gateway.core import clock
+from aerlock_gateway.core.access import Account, Action, allowed
 from aerlock_gateway.core.blob_files import BlobFiles
 from aerlock_gateway.core.bounds import MOST_VIOLATIONS
 from aerlock_gateway.core.inputs import input_field
@@ -84,10 +85,10 @@ class Blobs:
             lambda: [ref for ref, seen in zip(refs, visible, strict=True) if not (seen and has(ref))]
         )
 
-    async def read(self, account: str, request: ReadBlobRequest) -> AsyncIterator[bytes]:
+    async def read(self, caller: Account, request: ReadBlobRequest) -> AsyncIterator[bytes]:
         """Yields a blob in chunks; raises `NotFoundError`, `OutOfRangeError` and `ExhaustedError`."""
-        with self._reads.opened(account):
-            size = await self._visible_size(account, request.sha256)
+        with self._reads.opened(caller.name):
+            size = await self._visible_size(caller, request.sha256)
             if not 0 <= request.offset <= size:
                 raise OutOfRangeError(f"offset must be from 0 to {size}, the size of the blob")
             try:
@@ -96,13 +97,15 @@ class Blobs:
             except FileNotFoundError:
                 raise _not_found() from None
 
-    async def _visible_size(self, account: str, sha256: str) -> int:
+    async def _visible_size(self, caller: Account, sha256: str) -> int:
         try:
             check_blob_ref(BlobRef(sha256=sha256, size_bytes=1))
         except ValueBoundsError:
             raise _not_found() from None
+        # Who sees every job sees what they refer to.
+        of_any_job = allowed(Action.SEE_JOB, caller.role)
         size = await self._database.read(
-            lambda connection: blobs.visible_size(connection, account, bytes.fromhex(sha256))
+            lambda connection: blobs.visible_size(connection, caller.name, bytes.fromhex(sha256), of_any_job)
         )
         if size is None:
             raise _not_found()

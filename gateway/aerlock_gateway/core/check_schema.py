@@ -1,25 +1,20 @@
 """What a JSON Schema must be, and what it says of inputs; runs in the checker's process only."""
 
-import itertools
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, NoReturn
+from collections.abc import Mapping
+from typing import Any, Final
 
 import jsonschema_rs
 
-from aerlock_gateway.core.bounds import LARGEST_SCHEMA, MOST_VIOLATIONS
-from aerlock_gateway.core.opaque_places import OpaquePlaces
+from aerlock import schema_check
+from aerlock.schema_check import Violation
+from aerlock_gateway.core.bounds import LARGEST_SCHEMA
 
 _MOST_SUBSCHEMAS: Final = 200
 _DEEPEST: Final = 64
-_LONGEST_SENTENCE: Final = 160
-_LONGEST_PATH: Final = 100
-_REGEX_BYTES: Final = 1 << 20
 
 # A dict below one of these names subschemas; it is none itself.
 _HOLDERS: Final = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
-
-Violation = tuple[str, str]
 
 
 def check_schemas(schemas: Mapping[str, str]) -> tuple[list[dict[str, Any]], list[Violation]]:
@@ -34,9 +29,9 @@ def check_schemas(schemas: Mapping[str, str]) -> tuple[list[dict[str, Any]], lis
             continue
         try:
             schema = _load(text)
-            validator = _compile(schema)
+            validator = schema_check.compile_schema(schema)
         except ValueError as error:
-            violations.append((field, _shorten(str(error))))
+            violations.append((field, schema_check.shorten(str(error))))
             continue
         if field == "program.parameters_schema":
             violations += _check_parameters(field, schema, validator)
@@ -54,10 +49,12 @@ def check_inputs(schema_text: str, inputs_text: str) -> dict[str, Any]:
     schema = _load(schema_text)
     inputs = json.loads(inputs_text)
     defaults = {name: value for name, value in _defaults(schema).items() if name not in inputs}
-    errors = _compile(schema).iter_errors({**inputs, **defaults})
-    opaque = OpaquePlaces.of(inputs)
-    certain = (error for error in errors if not opaque.may_decide(error))
-    return {"violations": list(_explain(certain)), "defaults": defaults}
+    validator = schema_check.compile_schema(schema)
+    violations = [
+        (pointer, "is not an input of this program" if sentence == "is not known" else sentence)
+        for pointer, sentence in schema_check.violations(validator, {**inputs, **defaults})
+    ]
+    return {"violations": violations, "defaults": defaults}
 
 
 def _load(text: str) -> dict[str, Any]:
@@ -92,30 +89,6 @@ def _check_extent(schema: dict[str, Any]) -> None:
         raise ValueError(f"has {count} subschemas; at most {_MOST_SUBSCHEMAS} are allowed")
 
 
-def _compile(schema: dict[str, Any]) -> jsonschema_rs.Validator:
-    """Compiles with regular expressions of linear time, fetching nothing; raises ValueError.
-
-    ``mask`` keeps the text of what is checked out of the messages.
-    """
-    try:
-        return jsonschema_rs.validator_for(
-            schema,
-            pattern_options=jsonschema_rs.RegexOptions(size_limit=_REGEX_BYTES, dfa_size_limit=_REGEX_BYTES),
-            retriever=_refuse,
-            mask="it",
-        )
-    except jsonschema_rs.ValidationError as error:
-        if error.kind.name == "$ref":
-            raise ValueError(f"follows only references within itself: {error.message}") from None
-        place = _pointer(error.instance_path)
-        raise ValueError(f"is not a valid JSON Schema{place and ' at '}{place}: {error.message}") from None
-
-
-def _refuse(uri: str, /) -> NoReturn:
-    """Fetches nothing: by default the library reads files and asks the network."""
-    raise ValueError("refused")
-
-
 def _check_parameters(
     field: str, schema: dict[str, Any], validator: jsonschema_rs.Validator
 ) -> list[Violation]:
@@ -124,8 +97,9 @@ def _check_parameters(
     defaults = _defaults(schema)
     if not defaults:
         return []
-    wrong = (error for error in validator.iter_errors(defaults) if error.instance_path)
-    return [(field, f"the default at {pointer}: {sentence}") for pointer, sentence in _explain(wrong)]
+    # What the defaults alone lack, inputs may bring.
+    wrong = schema_check.violations(validator, defaults, below_root=True)
+    return [(field, f"the default at {pointer}: {sentence}") for pointer, sentence in wrong]
 
 
 def _defaults(schema: dict[str, Any]) -> dict[str, Any]:
@@ -159,26 +133,3 @@ def _describe(schema: dict[str, Any]) -> list[dict[str, Any]]:
 def _properties(schema: dict[str, Any]) -> dict[str, Any]:
     properties = schema.get("properties", {})
     return properties if isinstance(properties, dict) else {}
-
-
-def _explain(errors: Iterable[jsonschema_rs.ValidationError]) -> Iterable[Violation]:
-    for error in itertools.islice(errors, MOST_VIOLATIONS):
-        path, kind = error.instance_path, error.kind
-        # Name the inputs that are missing or too many rather than the whole.
-        if kind.name == "required" and not path:
-            yield _pointer([kind.as_dict()["property"]]), "is required"
-        elif kind.name == "additionalProperties" and not path:
-            for name in kind.as_dict()["unexpected"][:MOST_VIOLATIONS]:
-                yield _pointer([name]), "is not an input of this program"
-        else:
-            yield _pointer(path), _shorten(error.message)
-
-
-def _pointer(path: Iterable[str | int]) -> str:
-    parts = (str(part).replace("~", "~0").replace("/", "~1") for part in path)
-    pointer = "".join(f"/{part}" for part in parts)
-    return pointer if len(pointer) <= _LONGEST_PATH else pointer[: _LONGEST_PATH - 1] + "…"
-
-
-def _shorten(sentence: str) -> str:
-    return sentence if len(sentence) <= _LONGEST_SENTENCE else sentence[: _LONGEST_SENTENCE - 1] + "…"

@@ -9,6 +9,7 @@ MAIN_FILE: Final = "program.py"
 
 _LONGEST_MESSAGE: Final = 200
 _FIELD: Final = "program.source.files"
+_NO_SIGNATURE: Final[dict[str, Any]] = {"parameters": [], "required": [], "any_name": False}
 
 
 def check_sources(files: Mapping[str, str]) -> dict[str, Any]:
@@ -19,35 +20,35 @@ def check_sources(files: Mapping[str, str]) -> dict[str, Any]:
     may have, ``required``, those without a default, and ``any_name``, whether main
     takes ``**kwargs``.
     """
-    answer: dict[str, Any] = {
-        "violations": [],
-        "signature": {"parameters": [], "required": [], "any_name": False},
-    }
+    answer: dict[str, Any] = {"violations": [], "signature": dict(_NO_SIGNATURE)}
     for name, text in files.items():
-        field = f"{_FIELD}.{name}"
-        tree = _parse(name, text)
-        if isinstance(tree, str):
-            answer["violations"].append((field, tree[:_LONGEST_MESSAGE]))
-        elif name == MAIN_FILE:
-            main = _find_main(tree)
-            if isinstance(main, str):
-                answer["violations"].append((field, main))
-            else:
-                answer["signature"], wrong = _check_signature(main.args)
-                answer["violations"] += [(field, sentence) for sentence in wrong]
+        wrong = _compile(name, text)
+        if name == MAIN_FILE and not wrong:
+            answer["signature"], wrong = _check_main(ast.parse(text, name))
+        answer["violations"] += [(f"{_FIELD}.{name}", sentence) for sentence in wrong]
     return answer
 
 
-def _parse(name: str, text: str) -> ast.Module | str:
-    """Returns the tree of a file that can be compiled, or what is wrong with it."""
+def _compile(name: str, text: str) -> list[str]:
+    """Returns what keeps a file from being compiled; it is not run."""
     try:
-        tree = ast.parse(text, name)
         compile(text, name, "exec", dont_inherit=True)
     except SyntaxError as error:
-        return f"line {error.lineno}: {error.msg}" if error.lineno else f"cannot be parsed: {error.msg}"
+        sentence = f"line {error.lineno}: {error.msg}" if error.lineno else f"cannot be parsed: {error.msg}"
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:
-        return f"cannot be parsed: {error or type(error).__name__}"
-    return tree
+        sentence = f"cannot be parsed: {error or type(error).__name__}"
+    else:
+        return []
+    return [sentence[:_LONGEST_MESSAGE]]
+
+
+def _check_main(tree: ast.Module) -> tuple[dict[str, Any], list[str]]:
+    """Returns the signature of main and what is wrong with it."""
+    main = _find_main(tree)
+    if isinstance(main, str):
+        return dict(_NO_SIGNATURE), [main]
+    signature, wrong = _check_signature(main.args)
+    return signature, [f"line {main.lineno}: {sentence}" for sentence in wrong]
 
 
 def _find_main(tree: ast.Module) -> ast.FunctionDef | str:
@@ -62,7 +63,8 @@ def _find_main(tree: ast.Module) -> ast.FunctionDef | str:
     if isinstance(found, ast.FunctionDef):
         return found
     if isinstance(found, ast.AsyncFunctionDef):
-        return "main is async; make it a plain function: def main(backend, user_messenger, **kwargs)"
+        cure = "make it a plain function: def main(backend, user_messenger, **kwargs)"
+        return f"line {found.lineno}: main is async; {cure}"
     return "has no function main at top level; add def main(backend, user_messenger, **kwargs)"
 
 

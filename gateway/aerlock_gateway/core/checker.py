@@ -1,97 +1,124 @@
-"""Keeps one checker process at hand, and kills it when it takes longer than a second."""
+"""Checks sources, schemas and inputs outside of this process, each account in its turn."""
 
 import asyncio
 import json
-import logging
-import sys
-from asyncio.subprocess import PIPE, Process
-from contextlib import suppress
+from collections import OrderedDict, deque
 from typing import Any, Final
 
-logger = logging.getLogger(__name__)
+from aerlock_gateway.core.checker_worker import TooCostlyError, Worker
+from aerlock_gateway.errors import ExhaustedError
 
-_SECONDS: Final = 1.0
-_START_SECONDS: Final = 30.0
-_LENGTH_BYTES: Final = 4
-_MODULE: Final = "aerlock_gateway.core.checker_process"
+__all__ = ["Checker", "TooCostlyError"]
 
-
-class TooCostlyError(Exception):
-    """What was to be checked took more time or memory than a check may."""
+_PROCESSES: Final = 2
+_MOST_WAITING: Final = 1_000
+_LARGEST_WAITING: Final = 64 << 20
 
 
 class Checker:
-    """Checks sources, schemas and inputs outside of this process, one at a time."""
+    """A few processes, of which one account has all but one at most.
 
-    def __init__(self) -> None:
-        self._process: Process | None = None
-        self._lock = asyncio.Lock()
+    What an account asks for waits in its own queue, and the queues have turns: many or
+    slow checks of one account delay another's by one check.
+    """
+
+    def __init__(self, processes: int = _PROCESSES) -> None:
+        self._per_account = max(1, processes - 1)
+        self._idle = [Worker() for _ in range(processes)]
+        self._workers = tuple(self._idle)
+        self._queues: OrderedDict[str, _Queue] = OrderedDict()
 
     async def start(self) -> None:
-        """Starts the process ahead of the first request."""
-        async with self._lock:
-            await self._start()
+        """Starts one process ahead of the first request."""
+        await self.check_program("", {}, {})
 
     async def close(self) -> None:
-        """Ends the process."""
-        async with self._lock:
-            await self._kill()
+        """Ends the processes."""
+        await asyncio.gather(*(worker.close() for worker in self._workers))
 
-    async def check_program(self, files: dict[str, str], schemas: dict[str, str]) -> dict[str, Any]:
-        """Returns violations, signature and parameters of a program; raises `TooCostlyError`.
+    async def check_program(
+        self, account: str, files: dict[str, str], schemas: dict[str, str]
+    ) -> dict[str, Any]:
+        """Returns violations, signature and parameters of a program.
 
         ``files`` has the source text of each file by its name, ``schemas`` the text of each schema by field.
+        Raises `TooCostlyError`, `ExhaustedError` and `UnavailableError`.
         """
-        return await self._ask({"check": "program", "files": files, "schemas": schemas})
+        return await self._ask(account, {"check": "program", "files": files, "schemas": schemas})
 
-    async def check_inputs(self, schema: str, inputs: str) -> dict[str, Any]:
-        """Returns violations and defaults for inputs, given as JSON text; raises `TooCostlyError`."""
-        return await self._ask({"check": "inputs", "schema": schema, "inputs": inputs})
+    async def check_inputs(self, account: str, schema: str, inputs: str) -> dict[str, Any]:
+        """Returns violations and defaults for inputs, given as JSON text.
 
-    async def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        Raises `TooCostlyError`, `ExhaustedError` and `UnavailableError`.
+        """
+        return await self._ask(account, {"check": "inputs", "schema": schema, "inputs": inputs})
+
+    async def _ask(self, account: str, request: dict[str, Any]) -> dict[str, Any]:
         body = json.dumps(request).encode()
-        async with self._lock:
-            process = await self._start()
-            try:
-                async with asyncio.timeout(_SECONDS):
-                    return await _exchange(process, len(body).to_bytes(_LENGTH_BYTES) + body)
-            except (TimeoutError, EOFError, ConnectionError) as error:
-                await self._kill()
-                logger.warning("a check was stopped: %s", type(error).__name__)
-                raise TooCostlyError from None
-            except BaseException:
-                # The caller went away in the middle of an exchange: the next would read its answer.
-                await self._kill()
-                raise
-
-    async def _start(self) -> Process:
-        if self._process is None or self._process.returncode is not None:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", _MODULE, stdin=PIPE, stdout=PIPE, start_new_session=True
+        queue = self._queues.setdefault(account, _Queue())
+        if len(queue.waiting) >= _MOST_WAITING or queue.size + len(body) > _LARGEST_WAITING:
+            raise ExhaustedError(
+                "too much of this account waits to be checked; try again when some of it is done",
+                reason="CHECKS_PENDING",
+                retry_seconds=1,
             )
-            self._process = process
+        queue.size += len(body)
+        try:
+            worker = await self._take(queue)
             try:
-                async with asyncio.timeout(_START_SECONDS):
-                    await _exchange(process, b"")
-            except BaseException:
-                await self._kill()
-                raise
-        return self._process
+                return await worker.ask(body)
+            finally:
+                self._give_back(queue, worker)
+        finally:
+            queue.size -= len(body)
+            if queue.is_empty and self._queues.get(account) is queue:
+                del self._queues[account]
 
-    async def _kill(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+    async def _take(self, queue: "_Queue") -> Worker:
+        """Waits for a process and the account's turn."""
+        turn: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
+        queue.waiting.append(turn)
+        self._hand_out()
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                queue.waiting.remove(turn)
+            else:  # it had its turn in the same moment
+                self._give_back(queue, turn.result())
+            raise
+
+    def _give_back(self, queue: "_Queue", worker: Worker) -> None:
+        queue.running -= 1
+        self._idle.append(worker)
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        """Gives idle processes to the accounts in turn."""
+        while self._idle and (found := self._next()):
+            queue, turn = found
+            queue.waiting.remove(turn)
+            queue.running += 1
+            turn.set_result(self._idle.pop())
+
+    def _next(self) -> "tuple[_Queue, asyncio.Future[Worker]] | None":
+        for account, queue in self._queues.items():
+            # Whoever was cancelled takes itself out of the queue as soon as it runs again.
+            turn = next((turn for turn in queue.waiting if not turn.cancelled()), None)
+            if turn and queue.running < self._per_account:
+                self._queues.move_to_end(account)
+                return queue, turn
+        return None
 
 
-async def _exchange(process: Process, request: bytes) -> dict[str, Any]:
-    reader, writer = process.stdout, process.stdin
-    assert reader is not None  # noqa: S101
-    assert writer is not None  # noqa: S101
-    writer.write(request)
-    await writer.drain()
-    length = int.from_bytes(await reader.readexactly(_LENGTH_BYTES))
-    answer: dict[str, Any] = json.loads(await reader.readexactly(length))
-    return answer
+class _Queue:
+    """What one account waits for, what it has running, and the bytes of both."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[asyncio.Future[Worker]] = deque()
+        self.running = 0
+        self.size = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.waiting and not self.running

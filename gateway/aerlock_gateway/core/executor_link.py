@@ -9,8 +9,8 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -46,7 +46,7 @@ _RECONNECT: Final = (
     ("grpc.max_reconnect_backoff_ms", 1000),
     # A batch is about 1 MiB at most; gRPC's own bound, said here because the spool relies on it.
     ("grpc.max_receive_message_length", 4 << 20),
-    # A proxy of the environment has no business on this socket.
+    # A proxy of the environment has no business on this line.
     ("grpc.enable_http_proxy", 0),
     # An executor that hangs is as good as one that is gone: the lease of its jobs begins.
     ("grpc.keepalive_time_ms", 5_000),
@@ -58,12 +58,26 @@ _RECONNECT: Final = (
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class ExecutorAddress:
+    """Where an executor listens; without credentials that is a unix socket."""
+
+    target: str
+    credentials: grpc.ChannelCredentials | None = None
+
+    def open(self) -> grpc.aio.Channel:
+        """Returns a channel, which connects when it is used."""
+        if self.credentials is None:
+            return grpc.aio.insecure_channel(self.target, options=_RECONNECT)
+        return grpc.aio.secure_channel(self.target, self.credentials, options=_RECONNECT)
+
+
 class ExecutorLink:
-    """One executor, dialled on its unix socket; one coroutine follows each of its tasks."""
+    """One executor; one coroutine follows each of its tasks."""
 
     def __init__(
         self,
-        socket: Path,
+        address: ExecutorAddress,
         database: Database,
         joblog: JobLog,
         scheduler: Scheduler,
@@ -78,7 +92,7 @@ class ExecutorLink:
         self._scheduler = scheduler
         self._lease_seconds = lease_seconds
         self._on_connection = on_connection
-        self._channel = grpc.aio.insecure_channel(f"unix:{socket}", options=_RECONNECT)
+        self._channel = address.open()
         self._stub = executor_pb2_grpc.ExecutorServiceStub(self._channel)
         self._start_task = stream_of(self._channel, "StartTask", executor_pb2.StartTaskRequest)
         self._attach_task = stream_of(self._channel, "AttachTask", executor_pb2.AttachTaskRequest)

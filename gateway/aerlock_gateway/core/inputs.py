@@ -1,5 +1,6 @@
 """A job's inputs: what main can take, what the schema says, defaults filled in."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from itertools import islice
@@ -15,10 +16,11 @@ from aerlock_gateway.errors import InvalidArgumentError, Violation
 
 _MOST_NAMES: Final = 10
 _LONGEST_NAME: Final = 64
+_LARGE: Final = 16 * 1024
 
 
 async def resolve_inputs(
-    checker: Checker, inputs: MapValue, signature: Mapping[str, Any], schema: str
+    checker: Checker, account: str, inputs: MapValue, signature: Mapping[str, Any], schema: str
 ) -> tuple[MapValue, list[BlobRef]]:
     """Returns the inputs as the program gets them, and the blobs that they refer to.
 
@@ -29,7 +31,7 @@ async def resolve_inputs(
     resolved = MapValue(entries=[entry for entry in inputs.entries if not entry.value.HasField("null_value")])
     violations = _unknown(resolved, signature)
     if schema:
-        violations += await _apply_schema(checker, schema, resolved)
+        violations += await _apply_schema(checker, account, schema, resolved)
     violations += _missing(resolved, signature)
     if violations:
         # The first sentence about each field: main and schema may find the same.
@@ -63,10 +65,10 @@ def _missing(inputs: MapValue, signature: Mapping[str, Any]) -> list[Violation]:
     return [Violation(input_field(name), "is required") for name in signature["required"] if name not in have]
 
 
-async def _apply_schema(checker: Checker, schema: str, inputs: MapValue) -> list[Violation]:
+async def _apply_schema(checker: Checker, account: str, schema: str, inputs: MapValue) -> list[Violation]:
     """Returns what the schema finds wrong, and appends its defaults to ``inputs``."""
     try:
-        answer = await checker.check_inputs(schema, json.dumps(map_to_python(inputs), allow_nan=False))
+        answer = await checker.check_inputs(account, schema, await _view(inputs))
     except TooCostlyError:
         return [Violation("inputs", "take too much time or memory to check against the program's schema")]
     try:
@@ -74,6 +76,17 @@ async def _apply_schema(checker: Checker, schema: str, inputs: MapValue) -> list
     except ValueBoundsError as error:
         return [Violation("inputs", f"a default of the program cannot be used: {error}")]
     return [_explain(pointer, sentence) for pointer, sentence in answer["violations"]]
+
+
+async def _view(inputs: MapValue) -> str:
+    """Returns the inputs as JSON; large ones are written in a thread, beside the streams of others."""
+    if inputs.ByteSize() > _LARGE:
+        return await asyncio.to_thread(_write_json, inputs)
+    return _write_json(inputs)
+
+
+def _write_json(inputs: MapValue) -> str:
+    return json.dumps(map_to_python(inputs), allow_nan=False)
 
 
 def _explain(pointer: str, sentence: str) -> Violation:

@@ -110,7 +110,7 @@ class JobLog:
     def publish(self, appended: Appended) -> None:
         """Lets the world see what is committed."""
         for head in appended.heads + appended.started:
-            self._bell.ring(job_key(head.job_id), owner_key(head.owner))
+            self._bell.ring(job_key(head.job_id), owner_key(head.owner), owner_key(None))
         for head in appended.started:
             self._scheduler.start(head)
 

@@ -1,4 +1,4 @@
-"""Jobs as their owners see them: who may see one, and a row as its message."""
+"""Jobs as accounts see them: who may see one, and a row as its message."""
 
 import json
 import sqlite3
@@ -16,26 +16,43 @@ from aerlock.v1.jobs_pb2 import (
 )
 from aerlock.v1.values_pb2 import MapValue
 from aerlock_gateway.core import clock, paging
-from aerlock_gateway.errors import NotFoundError
+from aerlock_gateway.core.access import (
+    Account,
+    Action,
+    Relation,
+    allowed,
+    missing,
+    relation_to_owner,
+    require,
+)
 from aerlock_gateway.store import jobs
 from aerlock_gateway.store.database import Database
 
 _ABOVE_ANY_ID = 2**63 - 1
 
 
-def find_visible(connection: sqlite3.Connection, account: str, job_id: str) -> jobs.JobRow:
-    """Returns the job's row; raises `NotFoundError` where there is none for this account."""
+def find_visible(
+    connection: sqlite3.Connection, caller: Account, job_id: str, action: Action = Action.SEE_JOB
+) -> jobs.JobRow:
+    """Returns the row of a job to which the caller may do ``action``; raises `NotFoundError` for others."""
     row = jobs.find(connection, job_id)
-    if row is None or row.owner != account:
-        raise NotFoundError("there is no such job; ListJobs shows yours", reason="JOB_NOT_FOUND")
+    if row is None:
+        raise missing("job")
+    require(action, caller, relation_to_owner(caller, row.owner))
     return row
 
 
-async def get_job(database: Database, account: str, request: GetJobRequest) -> Job:
+def watched_owner(caller: Account, all_accounts: bool) -> str | None:
+    """Returns whose jobs a list or stream holds; None is everyone's."""
+    sees_all = allowed(Action.SEE_JOB, caller.role, Relation.NONE)
+    return None if all_accounts and sees_all else caller.name
+
+
+async def get_job(database: Database, caller: Account, request: GetJobRequest) -> Job:
     """Returns one job; raises `NotFoundError`."""
 
     def read(connection: sqlite3.Connection) -> Job:
-        row = find_visible(connection, account, request.job_id)
+        row = find_visible(connection, caller, request.job_id)
         job = to_message(row)
         if request.include_inputs:
             job.inputs.CopyFrom(MapValue.FromString(jobs.inputs(connection, row.id)))
@@ -44,11 +61,12 @@ async def get_job(database: Database, account: str, request: GetJobRequest) -> J
     return await database.read(read)
 
 
-async def list_jobs(database: Database, account: str, request: ListJobsRequest) -> tuple[list[Job], str]:
-    """Returns a page of the account's jobs, newest first, and the token of the next page."""
+async def list_jobs(database: Database, caller: Account, request: ListJobsRequest) -> tuple[list[Job], str]:
+    """Returns a page of the jobs asked for, newest first, and the token of the next page."""
     size = paging.page_size(request.page_size)
     before = paging.read_token("jobs", request.page_token, _ABOVE_ANY_ID)
-    rows = await database.read(lambda connection: jobs.page(connection, account, before, size + 1))
+    owner = watched_owner(caller, request.all_accounts)
+    rows = await database.read(lambda connection: jobs.page(connection, owner, before, size + 1))
     token = paging.make_token("jobs", rows[size - 1].id) if len(rows) > size else ""
     return [to_message(row) for row in rows[:size]], token
 

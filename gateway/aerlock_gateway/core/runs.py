@@ -5,16 +5,16 @@ import secrets
 import sqlite3
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
 
-from aerlock.v1.jobs_pb2 import JOB_STATE_CANCELLING, JOB_STATE_QUEUED, Job, JobOptions, RunProgramRequest
+from aerlock.v1.jobs_pb2 import JOB_STATE_CANCELLING, Job, JobOptions, RunProgramRequest
 from aerlock.v1.programs_pb2 import Program
 from aerlock.v1.values_pb2 import BlobRef, MapValue
-from aerlock_gateway.core import catalog, clock
+from aerlock_gateway.core import clock
+from aerlock_gateway.core.access import Account, Action
 from aerlock_gateway.core.blobs import check_visible, digest
 from aerlock_gateway.core.bounds import EXECUTION_TIME, is_execution_time
 from aerlock_gateway.core.checker import Checker
@@ -23,8 +23,11 @@ from aerlock_gateway.core.idempotency import RequestKey
 from aerlock_gateway.core.inputs import resolve_inputs
 from aerlock_gateway.core.joblog import Appended, JobLog
 from aerlock_gateway.core.jobs import find_visible, to_message
-from aerlock_gateway.errors import ExhaustedError, InvalidArgumentError, Violation
-from aerlock_gateway.store import accounts, blobs, jobs, programs
+from aerlock_gateway.core.limits import JobLimits
+from aerlock_gateway.core.program_access import find_program
+from aerlock_gateway.core.program_messages import to_message as program_to_message
+from aerlock_gateway.errors import InvalidArgumentError, Violation
+from aerlock_gateway.store import audit, blobs, jobs, programs
 from aerlock_gateway.store.database import Database
 
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -33,62 +36,70 @@ _MOST_TAGS: Final = 16
 _LONGEST_TAG: Final = 64
 _ID_ALPHABET: Final = string.ascii_lowercase + string.digits
 _ID_LENGTH: Final = 20
-_RETRY_SECONDS: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the gateway's settings bound."""
-
-    max_queued_jobs: int
-    max_execution_seconds: int
 
 
 class Runs:
     """Makes jobs out of requests."""
 
     def __init__(
-        self, database: Database, checker: Checker, joblog: JobLog, link: ExecutorLink, limits: Limits
+        self,
+        database: Database,
+        checker: Checker,
+        joblog: JobLog,
+        link: ExecutorLink,
+        limits: JobLimits,
+        max_execution_seconds: int,
     ) -> None:
         self._database = database
         self._checker = checker
         self._joblog = joblog
         self._link = link
         self._limits = limits
+        self._max_execution_seconds = max_execution_seconds
 
-    async def run(self, account: str, request: RunProgramRequest) -> Job:
+    async def run(self, caller: Account, request: RunProgramRequest) -> Job:
         """Checks a request and queues its job.
 
         Raises `NotFoundError`, `InvalidArgumentError`, `ExhaustedError` and `UnavailableError`.
         """
-        key = RequestKey(account, "RunProgram", request.request_id, request)
+        key = RequestKey(caller.name, "RunProgram", request.request_id, request)
 
         def look_up(connection: sqlite3.Connection) -> jobs.JobRow | programs.ProgramRow:
             if job_id := key.find(connection):
-                return find_visible(connection, account, job_id)
+                return find_visible(connection, caller, job_id)
             _check_request(request)
-            return catalog.find_visible(connection, account, request.program_id, request.program_revision)
+            return find_program(
+                connection,
+                caller,
+                request.program_id,
+                request.program_revision,
+                (Action.SEE_PROGRAM, Action.RUN_PROGRAM),
+            )
 
         row = await self._database.read(look_up)
         if isinstance(row, jobs.JobRow):
             return to_message(row)
-        program = catalog.to_message(row)
+        program = program_to_message(row)
         self._check_backend(request.backend_name, program)
         inputs, refs = await resolve_inputs(
-            self._checker, request.inputs, json.loads(row.signature), program.parameters_schema
+            self._checker, caller.name, request.inputs, json.loads(row.signature), program.parameters_schema
         )
         if refs:
             # Ahead of the transaction, which looks again: the one writer is not for refusing.
-            await self._database.read(partial(check_visible, account=account, inputs=inputs, refs=refs))
-        return await self._create(key, self._new_job(account, request, row, program, inputs), inputs, refs)
+            await self._database.read(partial(check_visible, account=caller.name, inputs=inputs, refs=refs))
+        job = self._new_job(caller.name, request, row, program, inputs)
+        return await self._create(caller, key, job, inputs, refs)
 
-    async def cancel(self, account: str, job_id: str) -> Job:
+    async def cancel(self, caller: Account, job_id: str) -> Job:
         """Asks for a job to be cancelled and returns what it is now; raises `NotFoundError`."""
 
         def work(connection: sqlite3.Connection) -> tuple[Appended, jobs.JobRow]:
-            row = find_visible(connection, account, job_id)
-            accounts.insert_audit(connection, clock.now(), account, "job.cancel", job_id)
-            return self._joblog.cancel(connection, row.id), find_visible(connection, account, job_id)
+            row = find_visible(connection, caller, job_id, Action.CANCEL_JOB)
+            appended = self._joblog.cancel(connection, row.id)
+            now = find_visible(connection, caller, job_id)
+            if now.state != row.state:
+                audit.insert(connection, clock.now(), caller.name, Action.CANCEL_JOB, job_id)
+            return appended, now
 
         def then(result: tuple[Appended, jobs.JobRow]) -> None:
             self._joblog.publish(result[0])
@@ -98,22 +109,22 @@ class Runs:
         return to_message((await self._database.write(work, then))[1])
 
     async def _create(
-        self, key: RequestKey, job: jobs.NewJob, inputs: MapValue, refs: Sequence[BlobRef]
+        self, caller: Account, key: RequestKey, job: jobs.NewJob, inputs: MapValue, refs: Sequence[BlobRef]
     ) -> Job:
         def work(connection: sqlite3.Connection) -> tuple[Appended, jobs.JobRow]:
             # Once more: the first request may have been carried out while this one was checked.
             if job_id := key.find(connection):
-                return Appended(), find_visible(connection, job.owner, job_id)
-            if jobs.count_in_states(connection, [JOB_STATE_QUEUED]) >= self._limits.max_queued_jobs:
-                raise ExhaustedError(
-                    f"{self._limits.max_queued_jobs} jobs wait already; try again later",
-                    retry_seconds=_RETRY_SECONDS,
-                )
-            check_visible(connection, job.owner, inputs, refs)
+                return Appended(), find_visible(connection, caller, job_id)
+            self._limits.check_queue(connection, caller.name)
+            # It may have been deleted meanwhile, or hidden: nothing that a job refers to vanishes.
+            find_program(connection, caller, job.program_id, job.program_revision)
+            check_visible(connection, caller.name, inputs, refs)
             appended = self._joblog.insert(connection, job)
             blobs.refer(connection, job.owner, appended.heads[0].id, map(digest, refs), blobs.INPUT)
+            detail = f"program={job.program_id} revision={job.program_revision}"
+            audit.insert(connection, clock.now(), caller.name, "job.run", job.job_id, detail)
             key.remember(connection, job.job_id)
-            return appended, find_visible(connection, job.owner, job.job_id)
+            return appended, find_visible(connection, caller, job.job_id)
 
         result = await self._database.write(work, lambda result: self._joblog.publish(result[0]))
         return to_message(result[1])
@@ -135,7 +146,7 @@ class Runs:
     ) -> jobs.NewJob:
         limits = [
             program.max_execution_time.ToNanoseconds(),
-            self._limits.max_execution_seconds * clock.SECOND,
+            self._max_execution_seconds * clock.SECOND,
         ]
         if request.options.HasField("max_execution_time"):
             limits.append(request.options.max_execution_time.ToNanoseconds())

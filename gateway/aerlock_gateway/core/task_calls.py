@@ -7,7 +7,7 @@ import grpc
 from google.protobuf.message import Message
 
 from aerlock.v1.jobs_pb2 import JobOptions
-from aerlock.v1.programs_pb2 import ProgramSource
+from aerlock.v1.programs_pb2 import Program, ProgramSource
 from aerlock.v1.values_pb2 import BlobRef, MapValue
 from aerlock_executor.v1 import executor_pb2
 from aerlock_gateway.core.encoding import Batch, read_batch
@@ -34,6 +34,7 @@ def start_request(
     row = jobs.find(connection, job_id)
     assert row is not None  # noqa: S101
     options = JobOptions.FromString(row.options)
+    program = Program.FromString(programs.metadata(connection, row.program_id, row.program_revision))
     refs = [
         BlobRef(sha256=sha256.hex(), size_bytes=size)
         for sha256, size in blobs.of_job(connection, row.id, blobs.INPUT)
@@ -46,5 +47,7 @@ def start_request(
         environment=options.image,
         log_level=options.log_level,
         limits=executor_pb2.TaskLimits(wall_time=options.max_execution_time),
+        interim_results_schema=program.interim_results_schema,
+        return_values_schema=program.return_values_schema,
     )
     return request, refs

@@ -15,11 +15,13 @@ from aerlock.v1.programs_pb2 import (
 from aerlock_gateway.core.bounds import EXECUTION_TIME, LARGEST_SCHEMA, MOST_VIOLATIONS, is_execution_time
 from aerlock_gateway.core.check_source import MAIN_FILE
 from aerlock_gateway.core.checker import Checker, TooCostlyError
+from aerlock_gateway.core.module_paths import wrong_path
 from aerlock_gateway.core.values import inputs_from_json
 from aerlock_gateway.errors import InvalidArgumentError, Violation
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._ -]{1,100}")
-_FILE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\.py")
+_FILES: Final = "program.source.files"
+_LONGEST_SHOWN: Final = 80
 _LARGEST_DESCRIPTION: Final = 8 * 1024
 _LARGEST_SOURCE: Final = 750 * 1024
 _MOST_FILES: Final = 64
@@ -27,13 +29,14 @@ _SCHEMAS: Final = ("parameters_schema", "return_values_schema", "interim_results
 _LARGEST_DEFAULTS: Final = 64 * 1024
 
 
-async def check_program(checker: Checker, program: Program) -> tuple[Program, dict[str, Any]]:
+async def check_program(checker: Checker, account: str, program: Program) -> tuple[Program, dict[str, Any]]:
     """Returns the metadata to store, with parameters and without source, and the signature of main.
 
-    Raises `InvalidArgumentError` that names everything that is wrong.
+    Raises `InvalidArgumentError` that names everything that is wrong, and what `Checker` raises
+    when it has no time for the account.
     """
     violations = [*_check_fields(program), *_check_files(program)]
-    answer = await _ask(checker, program)
+    answer = await _ask(checker, account, program)
     violations += [Violation(field, sentence) for field, sentence in answer["violations"]]
     try:
         parameters = _parameters(answer["parameters"])
@@ -114,26 +117,25 @@ def _check_fields(program: Program) -> list[Violation]:
 
 def _check_files(program: Program) -> list[Violation]:
     files = program.source.files
-    field = "program.source.files"
     if MAIN_FILE not in files:
-        return [Violation(field, f"must have {MAIN_FILE}, which defines main")]
+        return [Violation(_FILES, f"must have {MAIN_FILE}, which defines main")]
     if len(files) > _MOST_FILES:
-        return [Violation(field, f"has {len(files)} files; at most {_MOST_FILES} are allowed")]
+        return [Violation(_FILES, f"has {len(files)} files; at most {_MOST_FILES} are allowed")]
     violations = []
     size = sum(len(text) for text in files.values())
     if size > _LARGEST_SOURCE:
         violations.append(
-            Violation(field, f"has {size:,} bytes in all; at most {_LARGEST_SOURCE:,} are allowed")
+            Violation(_FILES, f"has {size:,} bytes in all; at most {_LARGEST_SOURCE:,} are allowed")
         )
-    for name, text in sorted(files.items()):
-        if not _FILE_NAME.fullmatch(name):
-            violations.append(Violation(field, f"{name[:40]!r} is not a name of a module, as in helpers.py"))
+    for path, text in sorted(files.items()):
+        if sentence := wrong_path(path, files):
+            violations.append(Violation(_FILES, f"{path[:_LONGEST_SHOWN]!r} {sentence}"))
         elif _decode(text) is None:
-            violations.append(Violation(f"{field}.{name}", "is not UTF-8 text"))
+            violations.append(Violation(f"{_FILES}.{path}", "is not UTF-8 text"))
     return violations
 
 
-async def _ask(checker: Checker, program: Program) -> dict[str, Any]:
+async def _ask(checker: Checker, account: str, program: Program) -> dict[str, Any]:
     """Asks the checker about what is of a size and form that it takes."""
     schemas = {
         f"program.{schema}": text
@@ -141,7 +143,7 @@ async def _ask(checker: Checker, program: Program) -> dict[str, Any]:
         if len((text := getattr(program, schema)).encode()) <= LARGEST_SCHEMA
     }
     try:
-        return await checker.check_program(_readable(program.source.files), schemas)
+        return await checker.check_program(account, _readable(program.source.files), schemas)
     except TooCostlyError:
         sentence = "takes too much time or memory to check; make the source or the schemas simpler"
         return {"violations": [("program", sentence)], "parameters": []}
@@ -151,12 +153,12 @@ def _readable(files: Mapping[str, bytes]) -> dict[str, str]:
     """Returns the text of the files that `_check_files` found nothing wrong with."""
     if len(files) > _MOST_FILES or sum(len(text) for text in files.values()) > _LARGEST_SOURCE:
         return {}
-    texts = {name: _decode(text) for name, text in sorted(files.items()) if _FILE_NAME.fullmatch(name)}
-    return {name: text for name, text in texts.items() if text is not None}
+    texts = {path: _decode(text) for path, text in sorted(files.items()) if not wrong_path(path, files)}
+    return {path: text for path, text in texts.items() if text is not None}
 
 
 def _decode(text: bytes) -> str | None:
     try:
-        return text.decode()
+        return text.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from aerlock.v1 import jobs_pb2
-from aerlock_gateway.core.jobs import find_visible
+from aerlock_gateway.core.access import Account
+from aerlock_gateway.core.jobs import find_visible, watched_owner
 from aerlock_gateway.errors import InvalidArgumentError, UnavailableError, Violation
 from aerlock_gateway.store import events
 from aerlock_gateway.store.database import Database
@@ -52,9 +53,9 @@ def job_key(job_id: str) -> str:
     return f"job:{job_id}"
 
 
-def owner_key(account: str) -> str:
-    """Returns the bell's key of all the jobs of an account."""
-    return f"owner:{account}"
+def owner_key(account: str | None) -> str:
+    """Returns the bell's key of all the jobs of an account, or of all accounts."""
+    return "everyone" if account is None else f"owner:{account}"
 
 
 class Watch:
@@ -64,7 +65,7 @@ class Watch:
         self._database = database
         self._bell = bell
 
-    async def job(self, account: str, request: jobs_pb2.WatchJobRequest) -> AsyncIterator[bytes]:
+    async def job(self, caller: Account, request: jobs_pb2.WatchJobRequest) -> AsyncIterator[bytes]:
         """Yields the events of a job after ``after_sequence`` until its terminal event.
 
         What it yields are serialized WatchJobResponses: the rows as they are
@@ -74,7 +75,7 @@ class Watch:
         if request.after_sequence < 0:
             raise InvalidArgumentError.of([Violation("after_sequence", "must not be negative")])
         kinds = _kinds(request.kinds)
-        row = await self._database.read(lambda connection: find_visible(connection, account, request.job_id))
+        row = await self._database.read(lambda connection: find_visible(connection, caller, request.job_id))
         after = request.after_sequence
         if after > row.last_sequence:
             sentence = (
@@ -98,19 +99,20 @@ class Watch:
                     await self._more(rung)
 
     async def account(
-        self, account: str, request: jobs_pb2.WatchJobsRequest
+        self, caller: Account, request: jobs_pb2.WatchJobsRequest
     ) -> AsyncIterator[jobs_pb2.WatchJobsResponse]:
-        """Yields the events of all jobs of the account above a cursor, without end.
+        """Yields the events of the jobs asked for above a cursor, without end.
 
         Raises `InvalidArgumentError`, and `UnavailableError` when the gateway stops.
         """
         kinds = _kinds(request.kinds)
+        owner = watched_owner(caller, request.all_accounts)
         cursor = await self._start_cursor(request.after_cursor)
         first = True
-        with self._bell.listen(owner_key(account)) as rung:
+        with self._bell.listen(owner_key(owner)) as rung:
             while True:
                 rung.clear()
-                runs, cursor, caught_up = await self._page_of_owner(account, cursor, kinds)
+                runs, cursor, caught_up = await self._page_of_owner(owner, cursor, kinds)
                 if runs or first:
                     first = False
                     yield _to_response(runs, cursor)
@@ -133,10 +135,10 @@ class Watch:
         return await self._database.read(lambda connection: events.page_of_job(connection, job, after, kinds))
 
     async def _page_of_owner(
-        self, account: str, cursor: int, kinds: frozenset[int]
+        self, owner: str | None, cursor: int, kinds: frozenset[int]
     ) -> tuple[list[events.Run], int, bool]:
         return await self._database.read(
-            lambda connection: events.page_of_owner(connection, account, cursor, kinds)
+            lambda connection: events.page_of_owner(connection, owner, cursor, kinds)
         )
 
     async def _more(self, rung: asyncio.Event) -> None:

@@ -13,8 +13,15 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status.rpc_status import to_status
 
-from aerlock_gateway.core.accounts import Account, Accounts
-from aerlock_gateway.errors import GatewayError, UnauthenticatedError, UnavailableError, Violation
+from aerlock_gateway.core.access import Account
+from aerlock_gateway.core.sessions import Session, Sessions, call_while_open, while_open
+from aerlock_gateway.errors import (
+    ExhaustedError,
+    GatewayError,
+    UnauthenticatedError,
+    UnavailableError,
+    Violation,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -51,10 +58,13 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 
 
 class AuthenticationInterceptor(grpc.aio.ServerInterceptor):
-    """Asks for ``authorization: Bearer TOKEN`` before every method but those of the open services."""
+    """Asks for ``authorization: Bearer TOKEN`` before every method but those of the open services.
 
-    def __init__(self, accounts: Accounts, open_services: Sequence[str]) -> None:
-        self._accounts = accounts
+    A stream, either way, ends when its token or its account no longer lets in.
+    """
+
+    def __init__(self, sessions: Sessions, open_services: Sequence[str]) -> None:
+        self._sessions = sessions
         self._open = tuple(f"/{service}/" for service in open_services)
 
     async def intercept_service(
@@ -64,18 +74,23 @@ class AuthenticationInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or handler_call_details.method.startswith(self._open):
             return handler
-        return _wrap(handler, handler_call_details.method, self._unary, self._stream)
+        unary = self._upload if handler.request_streaming else self._unary
+        return _wrap(handler, handler_call_details.method, unary, self._stream)
 
     async def _unary(self, method: str, behavior: Any, request: Any, context: Context) -> Any:
         await self._authenticate(context)
         return await behavior(request, context)
 
+    async def _upload(self, method: str, behavior: Any, requests: Any, context: Context) -> Any:
+        session = await self._authenticate(context)
+        return await call_while_open(session, lambda: behavior(requests, context))
+
     async def _stream(self, method: str, behavior: Any, request: Any, context: Context) -> AsyncIterator[Any]:
-        await self._authenticate(context)
-        async for response in behavior(request, context):
+        session = await self._authenticate(context)
+        async for response in while_open(session, behavior(request, context)):
             yield response
 
-    async def _authenticate(self, context: Context) -> None:
+    async def _authenticate(self, context: Context) -> Session:
         values = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
         if not values:
             raise UnauthenticatedError(
@@ -84,7 +99,9 @@ class AuthenticationInterceptor(grpc.aio.ServerInterceptor):
         value = values[0] if isinstance(values[0], str) else ""
         if len(values) > 1 or not value.lower().startswith(_BEARER):
             raise UnauthenticatedError('the metadata "authorization" must be one "Bearer TOKEN"')
-        caller.set(await self._accounts.authenticate(value[len(_BEARER) :].strip()))
+        session = await self._sessions.authenticate(value[len(_BEARER) :].strip())
+        caller.set(session.account)
+        return session
 
 
 def _wrap(handler: Handler, method: str, unary: Any, stream: Any) -> Handler:
@@ -146,14 +163,15 @@ async def _abort(method: str, error: Exception, context: Context) -> None:
         reference = secrets.token_hex(6)
         logger.error("%s failed, reference %s", method, reference, exc_info=error)
         message = f"the gateway failed; its log says why under the reference {reference}"
-        await _abort_with(context, code_pb2.INTERNAL, message, "INTERNAL", [])
+        await abort_with(context, code_pb2.INTERNAL, message, "INTERNAL", [])
         return
-    await _abort_with(context, error.code, error.message, error.reason, _details(error))
+    await abort_with(context, error.code, error.message, error.reason, _details(error))
 
 
-async def _abort_with(
+async def abort_with(
     context: Context, code: int, message: str, reason: str, details: list[AnyMessage]
 ) -> None:
+    """Ends the call with a status that says why."""
     info = _pack(error_details_pb2.ErrorInfo(reason=reason, domain=_DOMAIN))
     status = status_pb2.Status(code=code, message=message[:_LONGEST_MESSAGE], details=[info, *details])
     rich = to_status(status)
@@ -162,7 +180,12 @@ async def _abort_with(
 
 def _details(error: GatewayError) -> list[AnyMessage]:
     details = []
-    if error.violations:
+    if error.violations and isinstance(error, ExhaustedError):
+        quota_failure = error_details_pb2.QuotaFailure()
+        for violation in _bounded(error.violations):
+            quota_failure.violations.add(subject=violation.field, description=violation.description)
+        details.append(_pack(quota_failure))
+    elif error.violations:
         bad_request = error_details_pb2.BadRequest()
         for violation in _bounded(error.violations):
             bad_request.field_violations.add(field=violation.field, description=violation.description)

@@ -14,14 +14,11 @@ from aerlock.v1 import (
     blobs_pb2_grpc,
     jobs_pb2,
     jobs_pb2_grpc,
-    programs_pb2,
-    programs_pb2_grpc,
     server_pb2,
     server_pb2_grpc,
 )
 from aerlock_gateway.core.blob_uploads import BlobUploads
 from aerlock_gateway.core.blobs import Blobs
-from aerlock_gateway.core.catalog import Catalog
 from aerlock_gateway.core.executor_link import ExecutorLink
 from aerlock_gateway.core.jobs import get_job, list_jobs
 from aerlock_gateway.core.runs import Runs
@@ -35,30 +32,6 @@ Context = grpc.aio.ServicerContext[Any, Any]
 # ruff: noqa: N802, D102
 
 
-class ProgramService(programs_pb2_grpc.ProgramServiceServicer):
-    """See protos/aerlock/v1/programs.proto."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-
-    async def UploadProgram(
-        self, request: programs_pb2.UploadProgramRequest, context: Context
-    ) -> programs_pb2.UploadProgramResponse:
-        program = await self._catalog.upload(caller.get().name, request)
-        return programs_pb2.UploadProgramResponse(program=program)
-
-    async def GetProgram(
-        self, request: programs_pb2.GetProgramRequest, context: Context
-    ) -> programs_pb2.GetProgramResponse:
-        return programs_pb2.GetProgramResponse(program=await self._catalog.get(caller.get().name, request))
-
-    async def ListPrograms(
-        self, request: programs_pb2.ListProgramsRequest, context: Context
-    ) -> programs_pb2.ListProgramsResponse:
-        programs, token = await self._catalog.list(caller.get().name, request)
-        return programs_pb2.ListProgramsResponse(programs=programs, next_page_token=token)
-
-
 class JobService(jobs_pb2_grpc.JobServiceServicer):
     """See protos/aerlock/v1/jobs.proto."""
 
@@ -70,33 +43,33 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
     async def RunProgram(
         self, request: jobs_pb2.RunProgramRequest, context: Context
     ) -> jobs_pb2.RunProgramResponse:
-        return jobs_pb2.RunProgramResponse(job=await self._runs.run(caller.get().name, request))
+        return jobs_pb2.RunProgramResponse(job=await self._runs.run(caller.get(), request))
 
     async def GetJob(self, request: jobs_pb2.GetJobRequest, context: Context) -> jobs_pb2.GetJobResponse:
-        return jobs_pb2.GetJobResponse(job=await get_job(self._database, caller.get().name, request))
+        return jobs_pb2.GetJobResponse(job=await get_job(self._database, caller.get(), request))
 
     async def ListJobs(
         self, request: jobs_pb2.ListJobsRequest, context: Context
     ) -> jobs_pb2.ListJobsResponse:
-        jobs, token = await list_jobs(self._database, caller.get().name, request)
+        jobs, token = await list_jobs(self._database, caller.get(), request)
         return jobs_pb2.ListJobsResponse(jobs=jobs, next_page_token=token)
 
     async def WatchJob(  # type: ignore[override]  # serialized responses; see ErrorInterceptor
         self, request: jobs_pb2.WatchJobRequest, context: Context
     ) -> AsyncIterator[bytes]:
-        async for response in self._watch.job(caller.get().name, request):
+        async for response in self._watch.job(caller.get(), request):
             yield response
 
     async def WatchJobs(
         self, request: jobs_pb2.WatchJobsRequest, context: Context
     ) -> AsyncIterator[jobs_pb2.WatchJobsResponse]:
-        async for response in self._watch.account(caller.get().name, request):
+        async for response in self._watch.account(caller.get(), request):
             yield response
 
     async def CancelJob(
         self, request: jobs_pb2.CancelJobRequest, context: Context
     ) -> jobs_pb2.CancelJobResponse:
-        return jobs_pb2.CancelJobResponse(job=await self._runs.cancel(caller.get().name, request.job_id))
+        return jobs_pb2.CancelJobResponse(job=await self._runs.cancel(caller.get(), request.job_id))
 
 
 class BackendService(backends_pb2_grpc.BackendServiceServicer):
@@ -133,7 +106,7 @@ class BlobService(blobs_pb2_grpc.BlobServiceServicer):
     async def ReadBlob(
         self, request: blobs_pb2.ReadBlobRequest, context: Context
     ) -> AsyncIterator[blobs_pb2.ReadBlobResponse]:
-        async for data in self._blobs.read(caller.get().name, request):
+        async for data in self._blobs.read(caller.get(), request):
             yield blobs_pb2.ReadBlobResponse(data=data)
 
 

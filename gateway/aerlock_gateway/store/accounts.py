@@ -1,40 +1,66 @@
-"""Accounts, their tokens and the audit of what they did."""
+"""Accounts, and the limits on their jobs."""
 
 import sqlite3
+from dataclasses import dataclass
+
+_COLUMNS = "name, role, disabled, max_queued_jobs, max_running_jobs, create_time"
 
 
-def account_names(connection: sqlite3.Connection) -> list[str]:
-    """Returns every account, oldest first."""
-    return [name for (name,) in connection.execute("SELECT name FROM accounts ORDER BY create_time, name")]
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """One account; a limit that is None is that of the settings."""
+
+    name: str
+    role: str
+    disabled: bool
+    max_queued_jobs: int | None
+    max_running_jobs: int | None
+    create_time: int
 
 
-def insert_account(connection: sqlite3.Connection, name: str, role: str, now: int) -> None:
-    """Creates an account; ``now`` is in nanoseconds since 1970."""
-    connection.execute("INSERT INTO accounts (name, role, create_time) VALUES (?, ?, ?)", (name, role, now))
+def find(connection: sqlite3.Connection, name: str) -> AccountRow | None:
+    """Returns an account, or None."""
+    row = connection.execute(f"SELECT {_COLUMNS} FROM accounts WHERE name = ?", (name,)).fetchone()  # noqa: S608
+    return _to_row(row) if row else None
 
 
-def insert_token(
-    connection: sqlite3.Connection, sha256: bytes, account: str, now: int, expire_time: int
-) -> None:
-    """Stores a token's digest."""
+def page(connection: sqlite3.Connection, after: str, limit: int) -> list[AccountRow]:
+    """Returns the accounts with a name above ``after``, by name."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM accounts WHERE name > ? ORDER BY name LIMIT ?",  # noqa: S608
+        (after, limit),
+    )
+    return [_to_row(row) for row in rows]
+
+
+def names_that_can_act(connection: sqlite3.Connection, role: str) -> list[str]:
+    """Returns the accounts of a role that are not disabled, oldest first."""
+    rows = connection.execute(
+        "SELECT name FROM accounts WHERE role = ? AND NOT disabled ORDER BY create_time, name", (role,)
+    )
+    return [name for (name,) in rows]
+
+
+def insert(connection: sqlite3.Connection, row: AccountRow) -> None:
+    """Creates an account; raises sqlite3.IntegrityError where the name is taken."""
     connection.execute(
-        "INSERT INTO tokens (sha256, account, create_time, expire_time) VALUES (?, ?, ?, ?)",
-        (sha256, account, now, expire_time),
+        f"INSERT INTO accounts ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608
+        (
+            *(row.name, row.role, row.disabled),
+            *(row.max_queued_jobs, row.max_running_jobs, row.create_time),
+        ),
     )
 
 
-def find_token(connection: sqlite3.Connection, sha256: bytes) -> tuple[str, str, int] | None:
-    """Returns account, role and expire time of a token, or None."""
-    row: tuple[str, str, int] | None = connection.execute(
-        "SELECT account, role, expire_time FROM tokens JOIN accounts ON name = account WHERE sha256 = ?",
-        (sha256,),
-    ).fetchone()
-    return row
-
-
-def insert_audit(connection: sqlite3.Connection, now: int, account: str, action: str, subject: str) -> None:
-    """Writes down who did what to what."""
+def update(connection: sqlite3.Connection, row: AccountRow) -> None:
+    """Writes all of an account but its name and create time."""
     connection.execute(
-        "INSERT INTO audit (time, account, action, subject) VALUES (?, ?, ?, ?)",
-        (now, account, action, subject),
+        "UPDATE accounts SET role = ?, disabled = ?, max_queued_jobs = ?, max_running_jobs = ?"
+        " WHERE name = ?",
+        (row.role, row.disabled, row.max_queued_jobs, row.max_running_jobs, row.name),
     )
+
+
+def _to_row(row: tuple[str, str, int, int | None, int | None, int]) -> AccountRow:
+    name, role, disabled, queued, running, create_time = row
+    return AccountRow(name, role, bool(disabled), queued, running, create_time)

@@ -21,13 +21,18 @@ _UNREFERRED = (
 # ruff: noqa: S608
 
 
-def visible_size(connection: sqlite3.Connection, account: str, sha256: bytes) -> int | None:
-    """Returns the size of a blob that the account has written or a job of its refers to, or None."""
+def visible_size(
+    connection: sqlite3.Connection, account: str, sha256: bytes, of_any_job: bool = False
+) -> int | None:
+    """Returns the size of a blob that the account has written or a job of its refers to, or None.
+
+    With ``of_any_job`` the job may be another account's.
+    """
     row = connection.execute(
         "SELECT size FROM blobs WHERE sha256 = ?1"
         " AND (EXISTS (SELECT 1 FROM uploads WHERE account = ?2 AND sha256 = ?1 AND is_whole)"
-        " OR EXISTS (SELECT 1 FROM job_blobs WHERE owner = ?2 AND sha256 = ?1))",
-        (sha256, account),
+        " OR EXISTS (SELECT 1 FROM job_blobs WHERE sha256 = ?1 AND (?3 OR owner = ?2)))",
+        (sha256, account, of_any_job),
     ).fetchone()
     return int(row[0]) if row else None
 

@@ -76,15 +76,16 @@ def page_of_job(connection: sqlite3.Connection, job: int, after: int, kinds: fro
 
 
 def page_of_owner(
-    connection: sqlite3.Connection, owner: str, after: int, kinds: frozenset[int]
+    connection: sqlite3.Connection, owner: str | None, after: int, kinds: frozenset[int]
 ) -> tuple[list[Run], int, bool]:
-    """Returns runs of the owner's events above ``after``, the new cursor, and whether that is the end."""
+    """Returns runs of events after a cursor, the new one, and whether it is the end; no owner means all."""
     last = last_cursor(connection)
     limit = min(last, after + _ROWS_SCANNED)
+    condition, values = ("", []) if owner is None else (" AND owner = ?", [owner])
     rows = connection.execute(
         "SELECT events.id, job_id, encoded FROM events JOIN jobs ON jobs.id = events.job"  # noqa: S608
-        f" WHERE events.id > ? AND events.id <= ? AND owner = ?{_only(kinds)} ORDER BY events.id",
-        (after, limit, owner),
+        f" WHERE events.id > ? AND events.id <= ?{_only(kinds)}{condition} ORDER BY events.id",
+        (after, limit, *values),
     )
     runs, cursor = _gather(rows, limit)
     return runs, cursor, cursor >= last

@@ -1,7 +1,7 @@
 """Job rows: the projection of each job's events."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 QUEUED = 1
@@ -99,11 +99,12 @@ def find(connection: sqlite3.Connection, job_id: str) -> JobRow | None:
     return JobRow(*row) if row else None
 
 
-def page(connection: sqlite3.Connection, owner: str, before: int, limit: int) -> list[JobRow]:
-    """Returns the jobs of an account with an id below ``before``, newest first."""
+def page(connection: sqlite3.Connection, owner: str | None, before: int, limit: int) -> list[JobRow]:
+    """Returns the jobs of an account, or of all, with an id below ``before``, newest first."""
+    condition, values = ("", []) if owner is None else ("owner = ? AND ", [owner])
     rows = connection.execute(
-        f"SELECT {_COLUMNS}, {_QUEUE_POSITION} FROM jobs WHERE owner = ? AND id < ? ORDER BY id DESC LIMIT ?",
-        (owner, before, limit),
+        f"SELECT {_COLUMNS}, {_QUEUE_POSITION} FROM jobs WHERE {condition}id < ? ORDER BY id DESC LIMIT ?",
+        (*values, before, limit),
     )
     return [JobRow(*row) for row in rows]
 
@@ -120,13 +121,27 @@ def find_head(connection: sqlite3.Connection, job: int) -> Head:
     return Head(*row)
 
 
-def oldest_queued(connection: sqlite3.Connection, limit: int) -> list[Head]:
-    """Returns the jobs that have waited longest, in their order."""
+def oldest_queued(
+    connection: sqlite3.Connection, limit: int, after: int = 0, without: Collection[str] = ()
+) -> list[Head]:
+    """Returns the jobs above the id ``after`` that have waited longest, but those of some owners."""
+    # Unary plus: the order of the queue is the index to go by, whoever is left out.
+    left_out = f" AND +owner NOT IN ({','.join('?' * len(without))})" if without else ""
     rows = connection.execute(
-        f"SELECT {_HEAD} FROM jobs WHERE state = ? ORDER BY id LIMIT ?",
-        (QUEUED, limit),
+        f"SELECT {_HEAD} FROM jobs WHERE state = ? AND id > ?{left_out} ORDER BY id LIMIT ?",
+        (QUEUED, after, *without, limit),
     )
     return [Head(*row) for row in rows]
+
+
+def count_of_owner(connection: sqlite3.Connection, owner: str, states: Sequence[int]) -> int:
+    """Returns how many jobs of an account are in these states, all of which must be 3 or less."""
+    marks = ",".join("?" * len(states))
+    (count,) = connection.execute(
+        f"SELECT count(*) FROM jobs WHERE state <= 3 AND owner = ? AND state IN ({marks})",
+        (owner, *states),
+    ).fetchone()
+    return int(count)
 
 
 def in_states(connection: sqlite3.Connection, states: Sequence[int]) -> list[Head]:

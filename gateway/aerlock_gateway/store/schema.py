@@ -1,11 +1,11 @@
 """The database's tables and how an older database becomes a newer one."""
 
 import sqlite3
+from contextlib import closing
 
 from sqlite_utils import Database, Migrations
 
-SCHEMA_VERSION = 3
-"""How many migrations there are; kept in the file as its user_version."""
+from aerlock_gateway.store import catalog_tables
 
 _migrations = Migrations("aerlock")
 
@@ -172,17 +172,59 @@ _BLOBS = (
 )
 
 
+@_migrations()
+def accounts_and_audit(database: Database) -> None:
+    """Lets accounts be disabled and limited, tokens be listed and revoked, and the audit be read."""
+    for statement in _ACCOUNTS_AND_AUDIT:
+        database.execute(statement)
+
+
+_ACCOUNTS_AND_AUDIT = (
+    "ALTER TABLE accounts ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0",
+    # NULL: as the settings say.
+    "ALTER TABLE accounts ADD COLUMN max_queued_jobs INTEGER",
+    "ALTER TABLE accounts ADD COLUMN max_running_jobs INTEGER",
+    "ALTER TABLE tokens ADD COLUMN token_id TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE tokens ADD COLUMN description TEXT NOT NULL DEFAULT ''",
+    "UPDATE tokens SET token_id = lower(hex(randomblob(8)))",
+    "CREATE UNIQUE INDEX tokens_by_id ON tokens (token_id)",
+    "CREATE INDEX tokens_of_account ON tokens (account)",
+    "ALTER TABLE audit ADD COLUMN detail TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX audit_of_account ON audit (account, id)",
+    "CREATE INDEX audit_of_subject ON audit (subject, id)",
+    "CREATE TRIGGER audit_rows_stay BEFORE DELETE ON audit"
+    " BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
+    "CREATE TRIGGER audit_rows_stay_as_they_are BEFORE UPDATE ON audit"
+    " BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
+    # How many jobs of an account wait and run.
+    "CREATE INDEX jobs_alive_of_owner ON jobs (owner, state) WHERE state <= 3",
+)
+
+
+@_migrations()
+def program_catalog(database: Database) -> None:
+    """Programs can be updated, deleted and granted, and are listed by name and time."""
+    catalog_tables.create(database)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Brings the database to this version's schema.
 
     Raises `SchemaTooNewError` where a newer version of Aerlock has been at it.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > SCHEMA_VERSION:
+    newest = _newest_version()
+    if version > newest:
         raise SchemaTooNewError(
             f"the database has schema version {version} and this version of Aerlock knows"
-            f" schema version {SCHEMA_VERSION}: run the newer Aerlock that wrote it, or restore a backup"
+            f" schema version {newest}: run the newer Aerlock that wrote it, or restore a backup"
             " from before the upgrade"
         )
     _migrations.apply(Database(connection))
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute(f"PRAGMA user_version = {newest}")
+
+
+def _newest_version() -> int:
+    """Returns how many migrations there are; a file keeps it as its user_version."""
+    with closing(sqlite3.connect(":memory:")) as empty:
+        return len(_migrations.pending(Database(empty)))

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from aerlock import __version__
+from aerlock.cli import accounts
 from aerlock.cli.commands import (
     CommandError,
     bootstrap_command,
@@ -32,6 +33,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(accounts.account_app, name="account")
+app.add_typer(accounts.token_app, name="token")
+app.command("audit")(accounts.audit)
 # The servers parse their own flags, so that --help of each shows its one table of settings.
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
@@ -91,8 +95,12 @@ def executor(context: typer.Context, data_dir: DataDir = None, runtime_dir: Runt
 
 
 @app.command()
-def token(data_dir: DataDir = None, runtime_dir: RuntimeDir = None) -> None:
-    """Print a new token of the first account, which is made where there is none."""
+def bootstrap(data_dir: DataDir = None, runtime_dir: RuntimeDir = None) -> None:
+    """Print a new token of the first admin, which is made where there is none.
+
+    For the operator of the server, on its machine: it works on the database, and
+    so needs no token and no running server. `aerlock up` does the same by itself.
+    """
     with _failures():
         layout = Layout.choose(data_dir, runtime_dir)
         layout.make()

@@ -373,7 +373,13 @@ class JobWarning(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     code: _builtins.str
-    """A stable word in capitals, for programs."""
+    """A stable word in capitals, for programs:
+    - INTERIM_RESULT_MISMATCH: an interim result is not what
+      interim_results_schema says; the message tells which.
+    - RETURN_VALUE_MISMATCH: the final result is not what return_values_schema
+      says.
+    Both are found in the cell: a program may also claim them.
+    """
     message: _builtins.str
     """A sentence, for people."""
     def __init__(
@@ -674,19 +680,25 @@ class ListJobsRequest(_message.Message):
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ALL_ACCOUNTS_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """At most 1,000; 0 means 50. Fewer may come."""
     page_token: _builtins.str
     """From the previous page; empty for the first."""
+    all_accounts: _builtins.bool
+    """Every job that the caller may see: those of everyone for an admin. For
+    others it changes nothing.
+    """
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        all_accounts: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_accounts", b"all_accounts", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -788,9 +800,14 @@ class WatchJobsRequest(_message.Message):
 
     AFTER_CURSOR_FIELD_NUMBER: _builtins.int
     KINDS_FIELD_NUMBER: _builtins.int
+    ALL_ACCOUNTS_FIELD_NUMBER: _builtins.int
     after_cursor: _builtins.int
     """From an earlier response: 0 starts at the oldest event that is kept, -1
     at now.
+    """
+    all_accounts: _builtins.bool
+    """Every job that the caller may see: those of everyone for an admin. For
+    others it changes nothing.
     """
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___EventKind.ValueType]:
@@ -801,10 +818,11 @@ class WatchJobsRequest(_message.Message):
         *,
         after_cursor: _builtins.int = ...,
         kinds: _abc.Iterable[Global___EventKind.ValueType] | None = ...,
+        all_accounts: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_cursor", b"after_cursor", "kinds", b"kinds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_cursor", b"after_cursor", "all_accounts", b"all_accounts", "kinds", b"kinds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -34,8 +34,8 @@ class JobServiceStub:
     results, log output and the final result are views of that log.
 
     Every call needs the metadata "authorization: Bearer TOKEN" and may end in
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID). A job that the caller may not
-    see does not exist for the caller: NOT_FOUND (JOB_NOT_FOUND).
+    UNAUTHENTICATED, as AccountService says. A job is seen by its owner and by
+    admins; for others it does not exist: NOT_FOUND (JOB_NOT_FOUND).
 
     Where a list of errors names BadRequest details, they hold up to 20
     violations, as many as fit into 3 KiB. A gateway that is not there, or that
@@ -60,8 +60,12 @@ class JobServiceStub:
       another body.
     - INVALID_ARGUMENT (BLOB_NOT_FOUND): an input refers to a blob that the
       account has not written; BadRequest details name it. Write it and retry.
-    - RESOURCE_EXHAUSTED (QUEUE_FULL): too many jobs wait; RetryInfo says when
-      to try again.
+    - RESOURCE_EXHAUSTED (QUEUE_FULL): too many jobs wait, of everyone or of the
+      account; QuotaFailure names limit and use, RetryInfo says when to try
+      again.
+    - RESOURCE_EXHAUSTED (CHECKS_PENDING): too much of the account waits to be
+      checked. RetryInfo says when to try again.
+    - UNAVAILABLE (CHECKER_STALLED): the machine gave the check no time. Retry.
     - UNAVAILABLE (NO_EXECUTOR): no executor has connected since the gateway
       started. Retry.
     """
@@ -93,8 +97,8 @@ class JobServiceStub:
     - UNAVAILABLE (STOPPING): the gateway is stopping. Resume.
     """
     WatchJobs: _grpc.UnaryStreamMultiCallable[_jobs_pb2.WatchJobsRequest, _jobs_pb2.WatchJobsResponse]
-    """Follows every job that the caller may see, behind one cursor. The stream
-    has no end of its own.
+    """Follows every job of the caller, or every one that it may see, behind one
+    cursor. The stream has no end of its own.
 
     The first response comes at once and carries the cursor at which the
     stream stands, so that a caller who starts at "now" misses nothing after it.
@@ -122,8 +126,8 @@ class JobServiceAsyncStub(JobServiceStub):
     results, log output and the final result are views of that log.
 
     Every call needs the metadata "authorization: Bearer TOKEN" and may end in
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID). A job that the caller may not
-    see does not exist for the caller: NOT_FOUND (JOB_NOT_FOUND).
+    UNAUTHENTICATED, as AccountService says. A job is seen by its owner and by
+    admins; for others it does not exist: NOT_FOUND (JOB_NOT_FOUND).
 
     Where a list of errors names BadRequest details, they hold up to 20
     violations, as many as fit into 3 KiB. A gateway that is not there, or that
@@ -145,8 +149,12 @@ class JobServiceAsyncStub(JobServiceStub):
       another body.
     - INVALID_ARGUMENT (BLOB_NOT_FOUND): an input refers to a blob that the
       account has not written; BadRequest details name it. Write it and retry.
-    - RESOURCE_EXHAUSTED (QUEUE_FULL): too many jobs wait; RetryInfo says when
-      to try again.
+    - RESOURCE_EXHAUSTED (QUEUE_FULL): too many jobs wait, of everyone or of the
+      account; QuotaFailure names limit and use, RetryInfo says when to try
+      again.
+    - RESOURCE_EXHAUSTED (CHECKS_PENDING): too much of the account waits to be
+      checked. RetryInfo says when to try again.
+    - UNAVAILABLE (CHECKER_STALLED): the machine gave the check no time. Retry.
     - UNAVAILABLE (NO_EXECUTOR): no executor has connected since the gateway
       started. Retry.
     """
@@ -178,8 +186,8 @@ class JobServiceAsyncStub(JobServiceStub):
     - UNAVAILABLE (STOPPING): the gateway is stopping. Resume.
     """
     WatchJobs: _aio.UnaryStreamMultiCallable[_jobs_pb2.WatchJobsRequest, _jobs_pb2.WatchJobsResponse]  # type: ignore[assignment]
-    """Follows every job that the caller may see, behind one cursor. The stream
-    has no end of its own.
+    """Follows every job of the caller, or every one that it may see, behind one
+    cursor. The stream has no end of its own.
 
     The first response comes at once and carries the cursor at which the
     stream stands, so that a caller who starts at "now" misses nothing after it.
@@ -206,8 +214,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     results, log output and the final result are views of that log.
 
     Every call needs the metadata "authorization: Bearer TOKEN" and may end in
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID). A job that the caller may not
-    see does not exist for the caller: NOT_FOUND (JOB_NOT_FOUND).
+    UNAUTHENTICATED, as AccountService says. A job is seen by its owner and by
+    admins; for others it does not exist: NOT_FOUND (JOB_NOT_FOUND).
 
     Where a list of errors names BadRequest details, they hold up to 20
     violations, as many as fit into 3 KiB. A gateway that is not there, or that
@@ -233,8 +241,12 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
           another body.
         - INVALID_ARGUMENT (BLOB_NOT_FOUND): an input refers to a blob that the
           account has not written; BadRequest details name it. Write it and retry.
-        - RESOURCE_EXHAUSTED (QUEUE_FULL): too many jobs wait; RetryInfo says when
-          to try again.
+        - RESOURCE_EXHAUSTED (QUEUE_FULL): too many jobs wait, of everyone or of the
+          account; QuotaFailure names limit and use, RetryInfo says when to try
+          again.
+        - RESOURCE_EXHAUSTED (CHECKS_PENDING): too much of the account waits to be
+          checked. RetryInfo says when to try again.
+        - UNAVAILABLE (CHECKER_STALLED): the machine gave the check no time. Retry.
         - UNAVAILABLE (NO_EXECUTOR): no executor has connected since the gateway
           started. Retry.
         """
@@ -290,8 +302,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _jobs_pb2.WatchJobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_jobs_pb2.WatchJobsResponse], _abc.AsyncIterator[_jobs_pb2.WatchJobsResponse]]:
-        """Follows every job that the caller may see, behind one cursor. The stream
-        has no end of its own.
+        """Follows every job of the caller, or every one that it may see, behind one
+        cursor. The stream has no end of its own.
 
         The first response comes at once and carries the cursor at which the
         stream stands, so that a caller who starts at "now" misses nothing after it.

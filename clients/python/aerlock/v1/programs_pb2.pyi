@@ -7,6 +7,7 @@ from aerlock.v1 import values_pb2 as _values_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -55,7 +56,7 @@ class _ProgramViewEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ProgramVi
     PROGRAM_VIEW_BASIC: _ProgramView.ValueType  # 1
     """Everything but the source."""
     PROGRAM_VIEW_FULL: _ProgramView.ValueType  # 2
-    """With the source, where the caller may read it."""
+    """With the source, for those who may read it."""
 
 class ProgramView(_ProgramView, metaclass=_ProgramViewEnumTypeWrapper):
     """How much of a program to return."""
@@ -65,8 +66,34 @@ PROGRAM_VIEW_UNSPECIFIED: ProgramView.ValueType  # 0
 PROGRAM_VIEW_BASIC: ProgramView.ValueType  # 1
 """Everything but the source."""
 PROGRAM_VIEW_FULL: ProgramView.ValueType  # 2
-"""With the source, where the caller may read it."""
+"""With the source, for those who may read it."""
 Global___ProgramView: _TypeAlias = ProgramView  # noqa: Y015
+
+class _GrantLevel:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GrantLevelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GrantLevel.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GRANT_LEVEL_UNSPECIFIED: _GrantLevel.ValueType  # 0
+    GRANT_LEVEL_RUN: _GrantLevel.ValueType  # 1
+    """See and run it."""
+    GRANT_LEVEL_READ: _GrantLevel.ValueType  # 2
+    """Read its source."""
+    GRANT_LEVEL_MANAGE: _GrantLevel.ValueType  # 3
+    """Update it, set its visibility, and grant it to others."""
+
+class GrantLevel(_GrantLevel, metaclass=_GrantLevelEnumTypeWrapper):
+    """Each level includes those before it."""
+
+GRANT_LEVEL_UNSPECIFIED: GrantLevel.ValueType  # 0
+GRANT_LEVEL_RUN: GrantLevel.ValueType  # 1
+"""See and run it."""
+GRANT_LEVEL_READ: GrantLevel.ValueType  # 2
+"""Read its source."""
+GRANT_LEVEL_MANAGE: GrantLevel.ValueType  # 3
+"""Update it, set its visibility, and grant it to others."""
+Global___GrantLevel: _TypeAlias = GrantLevel  # noqa: Y015
 
 @_typing.final
 class Program(_message.Message):
@@ -92,14 +119,19 @@ class Program(_message.Message):
     INTERIM_RESULTS_SCHEMA_FIELD_NUMBER: _builtins.int
     PARAMETERS_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    CONTENT_SHA256_FIELD_NUMBER: _builtins.int
     program_id: _builtins.str
     """Set by the server: the name and a random suffix for an upload, the plain
     name for a program that ships with the server.
     """
     revision: _builtins.int
-    """Set by the server: 1 at upload. A revision never changes."""
+    """Set by the server: 1 at upload, and one more with every change of data or
+    metadata. A revision never changes.
+    """
     etag: _builtins.str
-    """Set by the server: changes with every change of the program."""
+    """Set by the server: changes with every change of the program. In an update
+    it is the one that the caller has seen.
+    """
     owner: _builtins.str
     """Set by the server: the account that uploaded it; empty for a program that
     ships with the server.
@@ -118,13 +150,19 @@ class Program(_message.Message):
     """JSON Schema of the final result."""
     interim_results_schema: _builtins.str
     """JSON Schema of each interim result."""
+    content_sha256: _builtins.str
+    """Set by the server: SHA-256 over data and metadata of the revision, in
+    hexadecimal. Equal revisions have equal digests.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """Set by the server."""
+        """Set by the server: when it was uploaded."""
 
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
-        """Set by the server."""
+        """Set by the server: when the program changed last; in a list of revisions,
+        when this one was made.
+        """
 
     @_builtins.property
     def max_execution_time(self) -> _duration_pb2.Duration:
@@ -143,9 +181,7 @@ class Program(_message.Message):
 
     @_builtins.property
     def source(self) -> Global___ProgramSource:
-        """Required at upload. Returned only in the FULL view, and only to those who
-        may read the source.
-        """
+        """Required at upload. Returned only in the FULL view."""
 
     def __init__(
         self,
@@ -166,10 +202,11 @@ class Program(_message.Message):
         interim_results_schema: _builtins.str = ...,
         parameters: _abc.Iterable[Global___Parameter] | None = ...,
         source: Global___ProgramSource | None = ...,
+        content_sha256: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["backend_requirements", b"backend_requirements", "create_time", b"create_time", "max_execution_time", b"max_execution_time", "source", b"source", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_requirements", b"backend_requirements", "create_time", b"create_time", "description", b"description", "etag", b"etag", "interim_results_schema", b"interim_results_schema", "max_execution_time", b"max_execution_time", "name", b"name", "owner", b"owner", "parameters", b"parameters", "parameters_schema", b"parameters_schema", "program_id", b"program_id", "return_values_schema", b"return_values_schema", "revision", b"revision", "source", b"source", "update_time", b"update_time", "visibility", b"visibility"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_requirements", b"backend_requirements", "content_sha256", b"content_sha256", "create_time", b"create_time", "description", b"description", "etag", b"etag", "interim_results_schema", b"interim_results_schema", "max_execution_time", b"max_execution_time", "name", b"name", "owner", b"owner", "parameters", b"parameters", "parameters_schema", b"parameters_schema", "program_id", b"program_id", "return_values_schema", b"return_values_schema", "revision", b"revision", "source", b"source", "update_time", b"update_time", "visibility", b"visibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -274,8 +311,9 @@ class ProgramSource(_message.Message):
     FILES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def files(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
-        """File name to UTF-8 source text. At most 64 files, each named as a module
-        with ".py", and 750 KiB in all.
+        """Path to UTF-8 source text. At most 64 files and 750 KiB in all. A path is
+        that of a module, as in "helpers.py" or "models/ising.py"; every folder has
+        an "__init__.py", and no module has the name of one of Python's own.
         """
 
     def __init__(
@@ -391,23 +429,50 @@ Global___GetProgramResponse: _TypeAlias = GetProgramResponse  # noqa: Y015
 
 @_typing.final
 class ListProgramsRequest(_message.Message):
+    """Each field that is set narrows the list."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    NAME_PREFIX_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    VISIBILITY_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most 1,000; 0 means 50. Fewer may come."""
+    """At most 1,000; 0 means 50. Fewer may come, even none: page_token tells."""
     page_token: _builtins.str
-    """From the previous page; empty for the first."""
+    """From the previous page of the same list; empty for the first."""
+    order_by: _builtins.str
+    """"program_id", "name" or "update_time", each with " desc" behind it for the
+    other direction. Names are ordered without regard to case. Where it is
+    empty, the order is that of program_id, or with name_prefix that of name.
+    """
+    name_prefix: _builtins.str
+    """Only programs whose name begins so, without regard to case."""
+    owner: _builtins.str
+    """Only programs of this account."""
+    visibility: Global___Visibility.ValueType
+    """Only programs of this visibility."""
+    text: _builtins.str
+    """Only programs with this text in name or description, in which ASCII letters
+    match without regard to case. At most 100 characters.
+    """
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        order_by: _builtins.str = ...,
+        name_prefix: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        visibility: Global___Visibility.ValueType = ...,
+        text: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name_prefix", b"name_prefix", "order_by", b"order_by", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "text", b"text", "visibility", b"visibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -438,3 +503,312 @@ class ListProgramsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListProgramsResponse: _TypeAlias = ListProgramsResponse  # noqa: Y015
+
+@_typing.final
+class ListProgramRevisionsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAM_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    program_id: _builtins.str
+    """Required."""
+    page_size: _builtins.int
+    """At most 1,000; 0 means 50. Fewer may come."""
+    page_token: _builtins.str
+    """From the previous page; empty for the first."""
+    def __init__(
+        self,
+        *,
+        program_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "program_id", b"program_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListProgramRevisionsRequest: _TypeAlias = ListProgramRevisionsRequest  # noqa: Y015
+
+@_typing.final
+class ListProgramRevisionsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def programs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Program]:
+        """In the BASIC view."""
+
+    def __init__(
+        self,
+        *,
+        programs: _abc.Iterable[Global___Program] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "programs", b"programs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListProgramRevisionsResponse: _TypeAlias = ListProgramRevisionsResponse  # noqa: Y015
+
+@_typing.final
+class UpdateProgramRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAM_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    FROM_REVISION_FIELD_NUMBER: _builtins.int
+    from_revision: _builtins.int
+    """Rolls back: data and metadata become those of this revision, but for the
+    fields that update_mask names. 0 leaves what there is.
+    """
+    @_builtins.property
+    def program(self) -> Global___Program:
+        """program_id says which; etag, where it is set, must be the current one."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Of name, description, max_execution_time, visibility, backend_requirements,
+        parameters_schema, return_values_schema, interim_results_schema and source,
+        or "*" for all of them. Where it is empty, the fields that are set.
+        """
+
+    def __init__(
+        self,
+        *,
+        program: Global___Program | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        from_revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["program", b"program", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_revision", b"from_revision", "program", b"program", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateProgramRequest: _TypeAlias = UpdateProgramRequest  # noqa: Y015
+
+@_typing.final
+class UpdateProgramResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAM_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def program(self) -> Global___Program:
+        """In the BASIC view."""
+
+    def __init__(
+        self,
+        *,
+        program: Global___Program | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["program", b"program"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["program", b"program"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateProgramResponse: _TypeAlias = UpdateProgramResponse  # noqa: Y015
+
+@_typing.final
+class DeleteProgramRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAM_ID_FIELD_NUMBER: _builtins.int
+    program_id: _builtins.str
+    """Required."""
+    def __init__(
+        self,
+        *,
+        program_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["program_id", b"program_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteProgramRequest: _TypeAlias = DeleteProgramRequest  # noqa: Y015
+
+@_typing.final
+class DeleteProgramResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteProgramResponse: _TypeAlias = DeleteProgramResponse  # noqa: Y015
+
+@_typing.final
+class ProgramGrant(_message.Message):
+    """What an account may do with a program that is not its own."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    level: Global___GrantLevel.ValueType
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        level: Global___GrantLevel.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "level", b"level"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProgramGrant: _TypeAlias = ProgramGrant  # noqa: Y015
+
+@_typing.final
+class SetProgramGrantRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAM_ID_FIELD_NUMBER: _builtins.int
+    GRANT_FIELD_NUMBER: _builtins.int
+    program_id: _builtins.str
+    """Required."""
+    @_builtins.property
+    def grant(self) -> Global___ProgramGrant:
+        """Required, both of its fields."""
+
+    def __init__(
+        self,
+        *,
+        program_id: _builtins.str = ...,
+        grant: Global___ProgramGrant | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["grant", b"grant"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grant", b"grant", "program_id", b"program_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetProgramGrantRequest: _TypeAlias = SetProgramGrantRequest  # noqa: Y015
+
+@_typing.final
+class SetProgramGrantResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GRANT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def grant(self) -> Global___ProgramGrant: ...
+    def __init__(
+        self,
+        *,
+        grant: Global___ProgramGrant | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["grant", b"grant"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grant", b"grant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetProgramGrantResponse: _TypeAlias = SetProgramGrantResponse  # noqa: Y015
+
+@_typing.final
+class DeleteProgramGrantRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAM_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    program_id: _builtins.str
+    """Required."""
+    account: _builtins.str
+    """Required."""
+    def __init__(
+        self,
+        *,
+        program_id: _builtins.str = ...,
+        account: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "program_id", b"program_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteProgramGrantRequest: _TypeAlias = DeleteProgramGrantRequest  # noqa: Y015
+
+@_typing.final
+class DeleteProgramGrantResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteProgramGrantResponse: _TypeAlias = DeleteProgramGrantResponse  # noqa: Y015
+
+@_typing.final
+class ListProgramGrantsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAM_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    program_id: _builtins.str
+    """Required."""
+    page_size: _builtins.int
+    """At most 1,000; 0 means 50. Fewer may come."""
+    page_token: _builtins.str
+    """From the previous page; empty for the first."""
+    def __init__(
+        self,
+        *,
+        program_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "program_id", b"program_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListProgramGrantsRequest: _TypeAlias = ListProgramGrantsRequest  # noqa: Y015
+
+@_typing.final
+class ListProgramGrantsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GRANTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def grants(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProgramGrant]: ...
+    def __init__(
+        self,
+        *,
+        grants: _abc.Iterable[Global___ProgramGrant] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grants", b"grants", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListProgramGrantsResponse: _TypeAlias = ListProgramGrantsResponse  # noqa: Y015

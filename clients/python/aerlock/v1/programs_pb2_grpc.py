@@ -29,9 +29,16 @@ class ProgramServiceStub:
     """The catalog of quantum programs.
 
     Every call needs the metadata "authorization: Bearer TOKEN" and may end in
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID). A program that the caller may
-    not see does not exist for the caller: NOT_FOUND. Names in capitals after a
-    status are the ErrorInfo reason that travels in the status details.
+    UNAUTHENTICATED, as AccountService says. Names in capitals after a status are
+    the ErrorInfo reason that travels in the status details.
+
+    A program is seen and run by its owner, by the accounts that have a grant of
+    it, by admins, and by everyone where it is public. For others it does not
+    exist: NOT_FOUND (PROGRAM_NOT_FOUND). Who sees a program and may not do what
+    it asks for gets PERMISSION_DENIED (ACCESS_REQUIRED, or ROLE_REQUIRED where
+    the caller's role is what is missing). docs/access.md holds the table of who
+    may do what. Programs that ship with the server are public and are changed by
+    nobody.
     """
 
     def __init__(self, channel):
@@ -55,22 +62,60 @@ class ProgramServiceStub:
                 request_serializer=aerlock_dot_v1_dot_programs__pb2.ListProgramsRequest.SerializeToString,
                 response_deserializer=aerlock_dot_v1_dot_programs__pb2.ListProgramsResponse.FromString,
                 _registered_method=True)
+        self.ListProgramRevisions = channel.unary_unary(
+                '/aerlock.v1.ProgramService/ListProgramRevisions',
+                request_serializer=aerlock_dot_v1_dot_programs__pb2.ListProgramRevisionsRequest.SerializeToString,
+                response_deserializer=aerlock_dot_v1_dot_programs__pb2.ListProgramRevisionsResponse.FromString,
+                _registered_method=True)
+        self.UpdateProgram = channel.unary_unary(
+                '/aerlock.v1.ProgramService/UpdateProgram',
+                request_serializer=aerlock_dot_v1_dot_programs__pb2.UpdateProgramRequest.SerializeToString,
+                response_deserializer=aerlock_dot_v1_dot_programs__pb2.UpdateProgramResponse.FromString,
+                _registered_method=True)
+        self.DeleteProgram = channel.unary_unary(
+                '/aerlock.v1.ProgramService/DeleteProgram',
+                request_serializer=aerlock_dot_v1_dot_programs__pb2.DeleteProgramRequest.SerializeToString,
+                response_deserializer=aerlock_dot_v1_dot_programs__pb2.DeleteProgramResponse.FromString,
+                _registered_method=True)
+        self.SetProgramGrant = channel.unary_unary(
+                '/aerlock.v1.ProgramService/SetProgramGrant',
+                request_serializer=aerlock_dot_v1_dot_programs__pb2.SetProgramGrantRequest.SerializeToString,
+                response_deserializer=aerlock_dot_v1_dot_programs__pb2.SetProgramGrantResponse.FromString,
+                _registered_method=True)
+        self.DeleteProgramGrant = channel.unary_unary(
+                '/aerlock.v1.ProgramService/DeleteProgramGrant',
+                request_serializer=aerlock_dot_v1_dot_programs__pb2.DeleteProgramGrantRequest.SerializeToString,
+                response_deserializer=aerlock_dot_v1_dot_programs__pb2.DeleteProgramGrantResponse.FromString,
+                _registered_method=True)
+        self.ListProgramGrants = channel.unary_unary(
+                '/aerlock.v1.ProgramService/ListProgramGrants',
+                request_serializer=aerlock_dot_v1_dot_programs__pb2.ListProgramGrantsRequest.SerializeToString,
+                response_deserializer=aerlock_dot_v1_dot_programs__pb2.ListProgramGrantsResponse.FromString,
+                _registered_method=True)
 
 
 class ProgramServiceServicer:
     """The catalog of quantum programs.
 
     Every call needs the metadata "authorization: Bearer TOKEN" and may end in
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID). A program that the caller may
-    not see does not exist for the caller: NOT_FOUND. Names in capitals after a
-    status are the ErrorInfo reason that travels in the status details.
+    UNAUTHENTICATED, as AccountService says. Names in capitals after a status are
+    the ErrorInfo reason that travels in the status details.
+
+    A program is seen and run by its owner, by the accounts that have a grant of
+    it, by admins, and by everyone where it is public. For others it does not
+    exist: NOT_FOUND (PROGRAM_NOT_FOUND). Who sees a program and may not do what
+    it asks for gets PERMISSION_DENIED (ACCESS_REQUIRED, or ROLE_REQUIRED where
+    the caller's role is what is missing). docs/access.md holds the table of who
+    may do what. Programs that ship with the server are public and are changed by
+    nobody.
     """
 
     def UploadProgram(self, request, context):
         """Checks a program and stores it as revision 1 of a new program, or stores
-        nothing.
+        nothing. Two programs may have the same name.
 
         Errors:
+        - PERMISSION_DENIED (ROLE_REQUIRED): the caller may not upload programs.
         - INVALID_ARGUMENT (INVALID_PROGRAM, INVALID_FIELD): a required field is
         missing, a file does not parse, there is no usable main, a schema is not
         valid or gives a default that inputs cannot hold. BadRequest details name
@@ -78,6 +123,9 @@ class ProgramServiceServicer:
         INVALID_FIELD is for request_id, all else is INVALID_PROGRAM.
         - INVALID_ARGUMENT (REQUEST_ID_REUSED): request_id came before with
         another body.
+        - RESOURCE_EXHAUSTED (CHECKS_PENDING): too much of the account waits to be
+        checked. RetryInfo says when to try again.
+        - UNAVAILABLE (CHECKER_STALLED): the machine gave the check no time. Retry.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -88,15 +136,108 @@ class ProgramServiceServicer:
 
         Errors:
         - NOT_FOUND (PROGRAM_NOT_FOUND): no such program or revision.
+        - PERMISSION_DENIED (ACCESS_REQUIRED): the FULL view was asked for, and the
+        caller may not read the source.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListPrograms(self, request, context):
-        """Lists the programs that the caller may see, in the order of program_id.
+        """Lists the programs that the caller may see.
 
         Errors:
+        - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative, page_token did
+        not come from this method with this filter and order, the filter or
+        order_by is not of its form.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListProgramRevisions(self, request, context):
+        """Lists the revisions of a program, newest first.
+
+        Errors:
+        - NOT_FOUND (PROGRAM_NOT_FOUND).
+        - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative or page_token
+        did not come from this method.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateProgram(self, request, context):
+        """Changes the fields that update_mask names, all at once or none. New data or
+        metadata make one new revision, unless they equal the newest one; visibility
+        is no part of a revision. An update that changes nothing succeeds.
+
+        Errors:
+        - NOT_FOUND (PROGRAM_NOT_FOUND): no such program, or no from_revision.
+        - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
+        - INVALID_ARGUMENT (INVALID_FIELD): update_mask names a field that cannot be
+        changed.
+        - INVALID_ARGUMENT (INVALID_PROGRAM): as for UploadProgram, of the program
+        as it would be.
+        - ABORTED (ETAG_MISMATCH): program.etag is set and is not the current one.
+        Get the program again.
+        - ABORTED (CONCURRENT_UPDATE): others changed the program again and again
+        meanwhile. Retry.
+        - RESOURCE_EXHAUSTED (TOO_MANY_REVISIONS): the program has 10,000 revisions;
+        upload it anew.
+        - RESOURCE_EXHAUSTED (CHECKS_PENDING), UNAVAILABLE (CHECKER_STALLED): as for
+        UploadProgram.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteProgram(self, request, context):
+        """Deletes a program for everyone, once and for all: its id is not given
+        again. Its jobs stay and can be read, and those that are queued run with
+        the revision that they have.
+
+        Errors:
+        - NOT_FOUND (PROGRAM_NOT_FOUND): no such program, or it is deleted already.
+        - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetProgramGrant(self, request, context):
+        """Grants a program to an account, in place of what it was granted before.
+
+        Errors:
+        - NOT_FOUND (PROGRAM_NOT_FOUND).
+        - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
+        - INVALID_ARGUMENT (INVALID_FIELD): there is no account of this name, or
+        level is not set.
+        - RESOURCE_EXHAUSTED (TOO_MANY_GRANTS): the program is granted to 1,000
+        accounts; make it public, or revoke some.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteProgramGrant(self, request, context):
+        """Revokes what an account was granted; harmless where there is nothing. Jobs
+        that it has stay its own.
+
+        Errors:
+        - NOT_FOUND (PROGRAM_NOT_FOUND).
+        - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListProgramGrants(self, request, context):
+        """Lists the grants of a program, in the order of the accounts' names.
+
+        Errors:
+        - NOT_FOUND (PROGRAM_NOT_FOUND).
+        - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
         - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative or page_token
         did not come from this method.
         """
@@ -122,6 +263,36 @@ def add_ProgramServiceServicer_to_server(servicer, server):
                     request_deserializer=aerlock_dot_v1_dot_programs__pb2.ListProgramsRequest.FromString,
                     response_serializer=aerlock_dot_v1_dot_programs__pb2.ListProgramsResponse.SerializeToString,
             ),
+            'ListProgramRevisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProgramRevisions,
+                    request_deserializer=aerlock_dot_v1_dot_programs__pb2.ListProgramRevisionsRequest.FromString,
+                    response_serializer=aerlock_dot_v1_dot_programs__pb2.ListProgramRevisionsResponse.SerializeToString,
+            ),
+            'UpdateProgram': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateProgram,
+                    request_deserializer=aerlock_dot_v1_dot_programs__pb2.UpdateProgramRequest.FromString,
+                    response_serializer=aerlock_dot_v1_dot_programs__pb2.UpdateProgramResponse.SerializeToString,
+            ),
+            'DeleteProgram': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteProgram,
+                    request_deserializer=aerlock_dot_v1_dot_programs__pb2.DeleteProgramRequest.FromString,
+                    response_serializer=aerlock_dot_v1_dot_programs__pb2.DeleteProgramResponse.SerializeToString,
+            ),
+            'SetProgramGrant': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetProgramGrant,
+                    request_deserializer=aerlock_dot_v1_dot_programs__pb2.SetProgramGrantRequest.FromString,
+                    response_serializer=aerlock_dot_v1_dot_programs__pb2.SetProgramGrantResponse.SerializeToString,
+            ),
+            'DeleteProgramGrant': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteProgramGrant,
+                    request_deserializer=aerlock_dot_v1_dot_programs__pb2.DeleteProgramGrantRequest.FromString,
+                    response_serializer=aerlock_dot_v1_dot_programs__pb2.DeleteProgramGrantResponse.SerializeToString,
+            ),
+            'ListProgramGrants': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProgramGrants,
+                    request_deserializer=aerlock_dot_v1_dot_programs__pb2.ListProgramGrantsRequest.FromString,
+                    response_serializer=aerlock_dot_v1_dot_programs__pb2.ListProgramGrantsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'aerlock.v1.ProgramService', rpc_method_handlers)
@@ -134,9 +305,16 @@ class ProgramService:
     """The catalog of quantum programs.
 
     Every call needs the metadata "authorization: Bearer TOKEN" and may end in
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID). A program that the caller may
-    not see does not exist for the caller: NOT_FOUND. Names in capitals after a
-    status are the ErrorInfo reason that travels in the status details.
+    UNAUTHENTICATED, as AccountService says. Names in capitals after a status are
+    the ErrorInfo reason that travels in the status details.
+
+    A program is seen and run by its owner, by the accounts that have a grant of
+    it, by admins, and by everyone where it is public. For others it does not
+    exist: NOT_FOUND (PROGRAM_NOT_FOUND). Who sees a program and may not do what
+    it asks for gets PERMISSION_DENIED (ACCESS_REQUIRED, or ROLE_REQUIRED where
+    the caller's role is what is missing). docs/access.md holds the table of who
+    may do what. Programs that ship with the server are public and are changed by
+    nobody.
     """
 
     @staticmethod
@@ -210,6 +388,168 @@ class ProgramService:
             '/aerlock.v1.ProgramService/ListPrograms',
             aerlock_dot_v1_dot_programs__pb2.ListProgramsRequest.SerializeToString,
             aerlock_dot_v1_dot_programs__pb2.ListProgramsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProgramRevisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aerlock.v1.ProgramService/ListProgramRevisions',
+            aerlock_dot_v1_dot_programs__pb2.ListProgramRevisionsRequest.SerializeToString,
+            aerlock_dot_v1_dot_programs__pb2.ListProgramRevisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateProgram(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aerlock.v1.ProgramService/UpdateProgram',
+            aerlock_dot_v1_dot_programs__pb2.UpdateProgramRequest.SerializeToString,
+            aerlock_dot_v1_dot_programs__pb2.UpdateProgramResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteProgram(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aerlock.v1.ProgramService/DeleteProgram',
+            aerlock_dot_v1_dot_programs__pb2.DeleteProgramRequest.SerializeToString,
+            aerlock_dot_v1_dot_programs__pb2.DeleteProgramResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetProgramGrant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aerlock.v1.ProgramService/SetProgramGrant',
+            aerlock_dot_v1_dot_programs__pb2.SetProgramGrantRequest.SerializeToString,
+            aerlock_dot_v1_dot_programs__pb2.SetProgramGrantResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteProgramGrant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aerlock.v1.ProgramService/DeleteProgramGrant',
+            aerlock_dot_v1_dot_programs__pb2.DeleteProgramGrantRequest.SerializeToString,
+            aerlock_dot_v1_dot_programs__pb2.DeleteProgramGrantResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProgramGrants(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aerlock.v1.ProgramService/ListProgramGrants',
+            aerlock_dot_v1_dot_programs__pb2.ListProgramGrantsRequest.SerializeToString,
+            aerlock_dot_v1_dot_programs__pb2.ListProgramGrantsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -30,9 +30,16 @@ class ProgramServiceStub:
     """The catalog of quantum programs.
 
     Every call needs the metadata "authorization: Bearer TOKEN" and may end in
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID). A program that the caller may
-    not see does not exist for the caller: NOT_FOUND. Names in capitals after a
-    status are the ErrorInfo reason that travels in the status details.
+    UNAUTHENTICATED, as AccountService says. Names in capitals after a status are
+    the ErrorInfo reason that travels in the status details.
+
+    A program is seen and run by its owner, by the accounts that have a grant of
+    it, by admins, and by everyone where it is public. For others it does not
+    exist: NOT_FOUND (PROGRAM_NOT_FOUND). Who sees a program and may not do what
+    it asks for gets PERMISSION_DENIED (ACCESS_REQUIRED, or ROLE_REQUIRED where
+    the caller's role is what is missing). docs/access.md holds the table of who
+    may do what. Programs that ship with the server are public and are changed by
+    nobody.
     """
 
     @_typing.overload
@@ -41,9 +48,10 @@ class ProgramServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ProgramServiceAsyncStub: ...
     UploadProgram: _grpc.UnaryUnaryMultiCallable[_programs_pb2.UploadProgramRequest, _programs_pb2.UploadProgramResponse]
     """Checks a program and stores it as revision 1 of a new program, or stores
-    nothing.
+    nothing. Two programs may have the same name.
 
     Errors:
+    - PERMISSION_DENIED (ROLE_REQUIRED): the caller may not upload programs.
     - INVALID_ARGUMENT (INVALID_PROGRAM, INVALID_FIELD): a required field is
       missing, a file does not parse, there is no usable main, a schema is not
       valid or gives a default that inputs cannot hold. BadRequest details name
@@ -51,17 +59,89 @@ class ProgramServiceStub:
       INVALID_FIELD is for request_id, all else is INVALID_PROGRAM.
     - INVALID_ARGUMENT (REQUEST_ID_REUSED): request_id came before with
       another body.
+    - RESOURCE_EXHAUSTED (CHECKS_PENDING): too much of the account waits to be
+      checked. RetryInfo says when to try again.
+    - UNAVAILABLE (CHECKER_STALLED): the machine gave the check no time. Retry.
     """
     GetProgram: _grpc.UnaryUnaryMultiCallable[_programs_pb2.GetProgramRequest, _programs_pb2.GetProgramResponse]
     """Returns one program.
 
     Errors:
     - NOT_FOUND (PROGRAM_NOT_FOUND): no such program or revision.
+    - PERMISSION_DENIED (ACCESS_REQUIRED): the FULL view was asked for, and the
+      caller may not read the source.
     """
     ListPrograms: _grpc.UnaryUnaryMultiCallable[_programs_pb2.ListProgramsRequest, _programs_pb2.ListProgramsResponse]
-    """Lists the programs that the caller may see, in the order of program_id.
+    """Lists the programs that the caller may see.
 
     Errors:
+    - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative, page_token did
+      not come from this method with this filter and order, the filter or
+      order_by is not of its form.
+    """
+    ListProgramRevisions: _grpc.UnaryUnaryMultiCallable[_programs_pb2.ListProgramRevisionsRequest, _programs_pb2.ListProgramRevisionsResponse]
+    """Lists the revisions of a program, newest first.
+
+    Errors:
+    - NOT_FOUND (PROGRAM_NOT_FOUND).
+    - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative or page_token
+      did not come from this method.
+    """
+    UpdateProgram: _grpc.UnaryUnaryMultiCallable[_programs_pb2.UpdateProgramRequest, _programs_pb2.UpdateProgramResponse]
+    """Changes the fields that update_mask names, all at once or none. New data or
+    metadata make one new revision, unless they equal the newest one; visibility
+    is no part of a revision. An update that changes nothing succeeds.
+
+    Errors:
+    - NOT_FOUND (PROGRAM_NOT_FOUND): no such program, or no from_revision.
+    - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
+    - INVALID_ARGUMENT (INVALID_FIELD): update_mask names a field that cannot be
+      changed.
+    - INVALID_ARGUMENT (INVALID_PROGRAM): as for UploadProgram, of the program
+      as it would be.
+    - ABORTED (ETAG_MISMATCH): program.etag is set and is not the current one.
+      Get the program again.
+    - ABORTED (CONCURRENT_UPDATE): others changed the program again and again
+      meanwhile. Retry.
+    - RESOURCE_EXHAUSTED (TOO_MANY_REVISIONS): the program has 10,000 revisions;
+      upload it anew.
+    - RESOURCE_EXHAUSTED (CHECKS_PENDING), UNAVAILABLE (CHECKER_STALLED): as for
+      UploadProgram.
+    """
+    DeleteProgram: _grpc.UnaryUnaryMultiCallable[_programs_pb2.DeleteProgramRequest, _programs_pb2.DeleteProgramResponse]
+    """Deletes a program for everyone, once and for all: its id is not given
+    again. Its jobs stay and can be read, and those that are queued run with
+    the revision that they have.
+
+    Errors:
+    - NOT_FOUND (PROGRAM_NOT_FOUND): no such program, or it is deleted already.
+    - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
+    """
+    SetProgramGrant: _grpc.UnaryUnaryMultiCallable[_programs_pb2.SetProgramGrantRequest, _programs_pb2.SetProgramGrantResponse]
+    """Grants a program to an account, in place of what it was granted before.
+
+    Errors:
+    - NOT_FOUND (PROGRAM_NOT_FOUND).
+    - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
+    - INVALID_ARGUMENT (INVALID_FIELD): there is no account of this name, or
+      level is not set.
+    - RESOURCE_EXHAUSTED (TOO_MANY_GRANTS): the program is granted to 1,000
+      accounts; make it public, or revoke some.
+    """
+    DeleteProgramGrant: _grpc.UnaryUnaryMultiCallable[_programs_pb2.DeleteProgramGrantRequest, _programs_pb2.DeleteProgramGrantResponse]
+    """Revokes what an account was granted; harmless where there is nothing. Jobs
+    that it has stay its own.
+
+    Errors:
+    - NOT_FOUND (PROGRAM_NOT_FOUND).
+    - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
+    """
+    ListProgramGrants: _grpc.UnaryUnaryMultiCallable[_programs_pb2.ListProgramGrantsRequest, _programs_pb2.ListProgramGrantsResponse]
+    """Lists the grants of a program, in the order of the accounts' names.
+
+    Errors:
+    - NOT_FOUND (PROGRAM_NOT_FOUND).
+    - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
     - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative or page_token
       did not come from this method.
     """
@@ -71,17 +151,25 @@ class ProgramServiceAsyncStub(ProgramServiceStub):
     """The catalog of quantum programs.
 
     Every call needs the metadata "authorization: Bearer TOKEN" and may end in
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID). A program that the caller may
-    not see does not exist for the caller: NOT_FOUND. Names in capitals after a
-    status are the ErrorInfo reason that travels in the status details.
+    UNAUTHENTICATED, as AccountService says. Names in capitals after a status are
+    the ErrorInfo reason that travels in the status details.
+
+    A program is seen and run by its owner, by the accounts that have a grant of
+    it, by admins, and by everyone where it is public. For others it does not
+    exist: NOT_FOUND (PROGRAM_NOT_FOUND). Who sees a program and may not do what
+    it asks for gets PERMISSION_DENIED (ACCESS_REQUIRED, or ROLE_REQUIRED where
+    the caller's role is what is missing). docs/access.md holds the table of who
+    may do what. Programs that ship with the server are public and are changed by
+    nobody.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     UploadProgram: _aio.UnaryUnaryMultiCallable[_programs_pb2.UploadProgramRequest, _programs_pb2.UploadProgramResponse]  # type: ignore[assignment]
     """Checks a program and stores it as revision 1 of a new program, or stores
-    nothing.
+    nothing. Two programs may have the same name.
 
     Errors:
+    - PERMISSION_DENIED (ROLE_REQUIRED): the caller may not upload programs.
     - INVALID_ARGUMENT (INVALID_PROGRAM, INVALID_FIELD): a required field is
       missing, a file does not parse, there is no usable main, a schema is not
       valid or gives a default that inputs cannot hold. BadRequest details name
@@ -89,17 +177,89 @@ class ProgramServiceAsyncStub(ProgramServiceStub):
       INVALID_FIELD is for request_id, all else is INVALID_PROGRAM.
     - INVALID_ARGUMENT (REQUEST_ID_REUSED): request_id came before with
       another body.
+    - RESOURCE_EXHAUSTED (CHECKS_PENDING): too much of the account waits to be
+      checked. RetryInfo says when to try again.
+    - UNAVAILABLE (CHECKER_STALLED): the machine gave the check no time. Retry.
     """
     GetProgram: _aio.UnaryUnaryMultiCallable[_programs_pb2.GetProgramRequest, _programs_pb2.GetProgramResponse]  # type: ignore[assignment]
     """Returns one program.
 
     Errors:
     - NOT_FOUND (PROGRAM_NOT_FOUND): no such program or revision.
+    - PERMISSION_DENIED (ACCESS_REQUIRED): the FULL view was asked for, and the
+      caller may not read the source.
     """
     ListPrograms: _aio.UnaryUnaryMultiCallable[_programs_pb2.ListProgramsRequest, _programs_pb2.ListProgramsResponse]  # type: ignore[assignment]
-    """Lists the programs that the caller may see, in the order of program_id.
+    """Lists the programs that the caller may see.
 
     Errors:
+    - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative, page_token did
+      not come from this method with this filter and order, the filter or
+      order_by is not of its form.
+    """
+    ListProgramRevisions: _aio.UnaryUnaryMultiCallable[_programs_pb2.ListProgramRevisionsRequest, _programs_pb2.ListProgramRevisionsResponse]  # type: ignore[assignment]
+    """Lists the revisions of a program, newest first.
+
+    Errors:
+    - NOT_FOUND (PROGRAM_NOT_FOUND).
+    - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative or page_token
+      did not come from this method.
+    """
+    UpdateProgram: _aio.UnaryUnaryMultiCallable[_programs_pb2.UpdateProgramRequest, _programs_pb2.UpdateProgramResponse]  # type: ignore[assignment]
+    """Changes the fields that update_mask names, all at once or none. New data or
+    metadata make one new revision, unless they equal the newest one; visibility
+    is no part of a revision. An update that changes nothing succeeds.
+
+    Errors:
+    - NOT_FOUND (PROGRAM_NOT_FOUND): no such program, or no from_revision.
+    - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
+    - INVALID_ARGUMENT (INVALID_FIELD): update_mask names a field that cannot be
+      changed.
+    - INVALID_ARGUMENT (INVALID_PROGRAM): as for UploadProgram, of the program
+      as it would be.
+    - ABORTED (ETAG_MISMATCH): program.etag is set and is not the current one.
+      Get the program again.
+    - ABORTED (CONCURRENT_UPDATE): others changed the program again and again
+      meanwhile. Retry.
+    - RESOURCE_EXHAUSTED (TOO_MANY_REVISIONS): the program has 10,000 revisions;
+      upload it anew.
+    - RESOURCE_EXHAUSTED (CHECKS_PENDING), UNAVAILABLE (CHECKER_STALLED): as for
+      UploadProgram.
+    """
+    DeleteProgram: _aio.UnaryUnaryMultiCallable[_programs_pb2.DeleteProgramRequest, _programs_pb2.DeleteProgramResponse]  # type: ignore[assignment]
+    """Deletes a program for everyone, once and for all: its id is not given
+    again. Its jobs stay and can be read, and those that are queued run with
+    the revision that they have.
+
+    Errors:
+    - NOT_FOUND (PROGRAM_NOT_FOUND): no such program, or it is deleted already.
+    - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
+    """
+    SetProgramGrant: _aio.UnaryUnaryMultiCallable[_programs_pb2.SetProgramGrantRequest, _programs_pb2.SetProgramGrantResponse]  # type: ignore[assignment]
+    """Grants a program to an account, in place of what it was granted before.
+
+    Errors:
+    - NOT_FOUND (PROGRAM_NOT_FOUND).
+    - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
+    - INVALID_ARGUMENT (INVALID_FIELD): there is no account of this name, or
+      level is not set.
+    - RESOURCE_EXHAUSTED (TOO_MANY_GRANTS): the program is granted to 1,000
+      accounts; make it public, or revoke some.
+    """
+    DeleteProgramGrant: _aio.UnaryUnaryMultiCallable[_programs_pb2.DeleteProgramGrantRequest, _programs_pb2.DeleteProgramGrantResponse]  # type: ignore[assignment]
+    """Revokes what an account was granted; harmless where there is nothing. Jobs
+    that it has stay its own.
+
+    Errors:
+    - NOT_FOUND (PROGRAM_NOT_FOUND).
+    - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
+    """
+    ListProgramGrants: _aio.UnaryUnaryMultiCallable[_programs_pb2.ListProgramGrantsRequest, _programs_pb2.ListProgramGrantsResponse]  # type: ignore[assignment]
+    """Lists the grants of a program, in the order of the accounts' names.
+
+    Errors:
+    - NOT_FOUND (PROGRAM_NOT_FOUND).
+    - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
     - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative or page_token
       did not come from this method.
     """
@@ -108,9 +268,16 @@ class ProgramServiceServicer(metaclass=_abc_1.ABCMeta):
     """The catalog of quantum programs.
 
     Every call needs the metadata "authorization: Bearer TOKEN" and may end in
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID). A program that the caller may
-    not see does not exist for the caller: NOT_FOUND. Names in capitals after a
-    status are the ErrorInfo reason that travels in the status details.
+    UNAUTHENTICATED, as AccountService says. Names in capitals after a status are
+    the ErrorInfo reason that travels in the status details.
+
+    A program is seen and run by its owner, by the accounts that have a grant of
+    it, by admins, and by everyone where it is public. For others it does not
+    exist: NOT_FOUND (PROGRAM_NOT_FOUND). Who sees a program and may not do what
+    it asks for gets PERMISSION_DENIED (ACCESS_REQUIRED, or ROLE_REQUIRED where
+    the caller's role is what is missing). docs/access.md holds the table of who
+    may do what. Programs that ship with the server are public and are changed by
+    nobody.
     """
 
     @_abc_1.abstractmethod
@@ -120,9 +287,10 @@ class ProgramServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_programs_pb2.UploadProgramResponse, _abc.Awaitable[_programs_pb2.UploadProgramResponse]]:
         """Checks a program and stores it as revision 1 of a new program, or stores
-        nothing.
+        nothing. Two programs may have the same name.
 
         Errors:
+        - PERMISSION_DENIED (ROLE_REQUIRED): the caller may not upload programs.
         - INVALID_ARGUMENT (INVALID_PROGRAM, INVALID_FIELD): a required field is
           missing, a file does not parse, there is no usable main, a schema is not
           valid or gives a default that inputs cannot hold. BadRequest details name
@@ -130,6 +298,9 @@ class ProgramServiceServicer(metaclass=_abc_1.ABCMeta):
           INVALID_FIELD is for request_id, all else is INVALID_PROGRAM.
         - INVALID_ARGUMENT (REQUEST_ID_REUSED): request_id came before with
           another body.
+        - RESOURCE_EXHAUSTED (CHECKS_PENDING): too much of the account waits to be
+          checked. RetryInfo says when to try again.
+        - UNAVAILABLE (CHECKER_STALLED): the machine gave the check no time. Retry.
         """
 
     @_abc_1.abstractmethod
@@ -142,6 +313,8 @@ class ProgramServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - NOT_FOUND (PROGRAM_NOT_FOUND): no such program or revision.
+        - PERMISSION_DENIED (ACCESS_REQUIRED): the FULL view was asked for, and the
+          caller may not read the source.
         """
 
     @_abc_1.abstractmethod
@@ -150,9 +323,112 @@ class ProgramServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _programs_pb2.ListProgramsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_programs_pb2.ListProgramsResponse, _abc.Awaitable[_programs_pb2.ListProgramsResponse]]:
-        """Lists the programs that the caller may see, in the order of program_id.
+        """Lists the programs that the caller may see.
 
         Errors:
+        - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative, page_token did
+          not come from this method with this filter and order, the filter or
+          order_by is not of its form.
+        """
+
+    @_abc_1.abstractmethod
+    def ListProgramRevisions(
+        self,
+        request: _programs_pb2.ListProgramRevisionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_programs_pb2.ListProgramRevisionsResponse, _abc.Awaitable[_programs_pb2.ListProgramRevisionsResponse]]:
+        """Lists the revisions of a program, newest first.
+
+        Errors:
+        - NOT_FOUND (PROGRAM_NOT_FOUND).
+        - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative or page_token
+          did not come from this method.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateProgram(
+        self,
+        request: _programs_pb2.UpdateProgramRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_programs_pb2.UpdateProgramResponse, _abc.Awaitable[_programs_pb2.UpdateProgramResponse]]:
+        """Changes the fields that update_mask names, all at once or none. New data or
+        metadata make one new revision, unless they equal the newest one; visibility
+        is no part of a revision. An update that changes nothing succeeds.
+
+        Errors:
+        - NOT_FOUND (PROGRAM_NOT_FOUND): no such program, or no from_revision.
+        - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
+        - INVALID_ARGUMENT (INVALID_FIELD): update_mask names a field that cannot be
+          changed.
+        - INVALID_ARGUMENT (INVALID_PROGRAM): as for UploadProgram, of the program
+          as it would be.
+        - ABORTED (ETAG_MISMATCH): program.etag is set and is not the current one.
+          Get the program again.
+        - ABORTED (CONCURRENT_UPDATE): others changed the program again and again
+          meanwhile. Retry.
+        - RESOURCE_EXHAUSTED (TOO_MANY_REVISIONS): the program has 10,000 revisions;
+          upload it anew.
+        - RESOURCE_EXHAUSTED (CHECKS_PENDING), UNAVAILABLE (CHECKER_STALLED): as for
+          UploadProgram.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteProgram(
+        self,
+        request: _programs_pb2.DeleteProgramRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_programs_pb2.DeleteProgramResponse, _abc.Awaitable[_programs_pb2.DeleteProgramResponse]]:
+        """Deletes a program for everyone, once and for all: its id is not given
+        again. Its jobs stay and can be read, and those that are queued run with
+        the revision that they have.
+
+        Errors:
+        - NOT_FOUND (PROGRAM_NOT_FOUND): no such program, or it is deleted already.
+        - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
+        """
+
+    @_abc_1.abstractmethod
+    def SetProgramGrant(
+        self,
+        request: _programs_pb2.SetProgramGrantRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_programs_pb2.SetProgramGrantResponse, _abc.Awaitable[_programs_pb2.SetProgramGrantResponse]]:
+        """Grants a program to an account, in place of what it was granted before.
+
+        Errors:
+        - NOT_FOUND (PROGRAM_NOT_FOUND).
+        - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
+        - INVALID_ARGUMENT (INVALID_FIELD): there is no account of this name, or
+          level is not set.
+        - RESOURCE_EXHAUSTED (TOO_MANY_GRANTS): the program is granted to 1,000
+          accounts; make it public, or revoke some.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteProgramGrant(
+        self,
+        request: _programs_pb2.DeleteProgramGrantRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_programs_pb2.DeleteProgramGrantResponse, _abc.Awaitable[_programs_pb2.DeleteProgramGrantResponse]]:
+        """Revokes what an account was granted; harmless where there is nothing. Jobs
+        that it has stay its own.
+
+        Errors:
+        - NOT_FOUND (PROGRAM_NOT_FOUND).
+        - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
+        """
+
+    @_abc_1.abstractmethod
+    def ListProgramGrants(
+        self,
+        request: _programs_pb2.ListProgramGrantsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_programs_pb2.ListProgramGrantsResponse, _abc.Awaitable[_programs_pb2.ListProgramGrantsResponse]]:
+        """Lists the grants of a program, in the order of the accounts' names.
+
+        Errors:
+        - NOT_FOUND (PROGRAM_NOT_FOUND).
+        - PERMISSION_DENIED (ACCESS_REQUIRED, ROLE_REQUIRED).
         - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative or page_token
           did not come from this method.
         """

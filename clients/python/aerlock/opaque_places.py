@@ -43,9 +43,12 @@ class OpaquePlaces:
         self._above = {place[:length] for place in places for length in range(len(place))}
 
     @classmethod
-    def of(cls, inputs: dict[str, Any]) -> Self:
+    def of(cls, view: object) -> Self:
         """Finds the places in a JSON view."""
-        return cls(set(_find(inputs)))
+        return cls(set(_find(view)))
+
+    def __bool__(self) -> bool:
+        return bool(self._places)
 
     def may_decide(self, error: jsonschema_rs.ValidationError) -> bool:
         """Returns whether the violation may come from how an opaque value is shown."""
@@ -59,11 +62,11 @@ class OpaquePlaces:
         return place in self._above and error.kind.name not in _SHALLOW
 
 
-def _find(inputs: dict[str, Any]) -> Iterator[Path]:
-    pending: list[tuple[Path, Any]] = [((), inputs)]
+def _find(root: object) -> Iterator[Path]:
+    pending: list[tuple[Path, Any]] = [((), root)] if isinstance(root, dict | list) else []
     while pending:
         place, view = pending.pop()
-        if place and is_opaque(view):
+        if is_opaque(view):
             yield place
             continue
         items = view.items() if isinstance(view, dict) else enumerate(view)
