@@ -21,7 +21,7 @@ _CACHES = {
     "_has_canonical_format",
     "_has_sorted_indices",
 }
-"""Attributes that objects keep to be fast, or that say nothing of their value, such as the number of an error."""
+"""Attributes that objects keep to be fast, or that say nothing of their value, such as an error's own id."""
 _LEAVES = {type(None), bool, int, str, bytes}
 _OPAQUE = ("Parameter", "ParameterExpression", "ParameterVectorElement", "QuantumCircuit", "Target")
 

@@ -17,7 +17,7 @@ _LOOSE = (
     "qiskit_aer.",
     "scipy.",
 )
-"""Where objects are equal to others that are nearly the same, and not to themselves with a NaN, or cannot tell."""
+"""Where objects equal others that are nearly the same, and not themselves with a NaN, or cannot tell."""
 
 
 def same(left: object, right: object) -> bool:
@@ -25,7 +25,7 @@ def same(left: object, right: object) -> bool:
     if type(left) is not type(right):
         return False
     compare = _COMPARISONS.get(type(left).__name__)
-    if compare is None and str(type(left).__module__).startswith("scipy."):
+    if compare is None and str(type(left).__module__).startswith(_LOOSE):
         compare = _same_anatomy
     if compare is None and type(left).__eq__ is object.__eq__:
         # What cannot be compared is the same where it is written alike.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aerlock.codec.tagged import BY_TAG
+from aerlock.codec.registry import BY_TAG
 from aerlock.program_metadata import read_metadata
 from aerlock_executor.settings import ExecutorSettings
 from aerlock_gateway.settings import GatewaySettings

@@ -1,6 +1,5 @@
 """The test vectors, as this repository's own tests read and write them."""
 
-import datetime
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,14 @@ VALUES = FOLDER / "values"
 INVALID = FOLDER / "invalid"
 DECODE_ONLY = "# decode only: "
 """How ``python.txt`` begins where Python writes another message for its object; why follows."""
+
+
+_MODULES = (
+    *("collections", "datetime", "decimal", "fractions", "uuid", "zoneinfo"),
+    *("qiskit.circuit.library", "qiskit.primitives", "qiskit.quantum_info", "qiskit.transpiler"),
+    *("qiskit_aer.noise", "qiskit_aer.backends.compatibility", "scipy.optimize", "scipy.sparse"),
+)
+"""What expressions may name, from the top: all that is of one package is loaded by its last names."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +60,10 @@ def vectors() -> list[Vector]:
 
 def evaluate(expression: str) -> object:
     """The object that an expression of ``python.txt`` gives."""
-    import qiskit.circuit.library
-    import qiskit.primitives
-    import qiskit.quantum_info
-    import qiskit.transpiler
-    import qiskit_aer.noise
-    import scipy.sparse
-
-    names = {"np": np, "datetime": datetime, "Tagged": codec.Tagged, "nan": float("nan"), "inf": float("inf")}
-    return eval(expression, names | {"qiskit": qiskit, "qiskit_aer": qiskit_aer, "scipy": scipy})
+    names = {"np": np, "Tagged": codec.Tagged, "nan": float("nan"), "inf": float("inf")}
+    for module in _MODULES:
+        names[module.partition(".")[0]] = __import__(module)
+    return eval(expression, names)
 
 
 def write(name: str, expression: str | None) -> None:
