@@ -1,5 +1,6 @@
 """What it means that an object came back: the same type and the same value, all the way down."""
 
+import operator
 import re
 import struct
 from typing import Any
@@ -24,7 +25,7 @@ def same(left: object, right: object) -> bool:
     """Whether both are the same; NaN is itself, and -0.0 is not 0.0."""
     if type(left) is not type(right):
         return False
-    compare = _COMPARISONS.get(type(left).__name__)
+    compare = _same_array if isinstance(left, np.generic) else _COMPARISONS.get(type(left).__name__)
     if compare is None and str(type(left).__module__).startswith(_LOOSE):
         compare = _same_anatomy
     if compare is None and type(left).__eq__ is object.__eq__:
@@ -78,5 +79,15 @@ _COMPARISONS = {
     "complex": lambda left, right: _same_bits(left.real, right.real) and _same_bits(left.imag, right.imag),
     "ndarray": _same_array,
     "Tagged": lambda left, right: left.type == right.type and same(left.value, right.value),
+    "Counter": _same_dict,
+    "OrderedDict": _same_dict,
+    "defaultdict": lambda left, right: (
+        left.default_factory is right.default_factory and _same_dict(left, right)
+    ),
+    "deque": lambda left, right: left.maxlen == right.maxlen and _same_items(left, right),
+    "Decimal": lambda left, right: str(left) == str(right),
+    "ParameterVector": lambda left, right: list(left) == list(right),
     "QuantumCircuit": _same_circuit,
+    # The original's JSON has of them what makes them equal.
+    "NoiseModel": operator.eq,
 }

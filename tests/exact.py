@@ -76,7 +76,8 @@ def _arrays(left: np.ndarray, right: np.ndarray, at: str) -> None:
 
 
 def _scalars(left: np.generic, right: np.generic, at: str) -> None:
-    assert left.dtype == right.dtype and left.tobytes() == right.tobytes(), f"{at}: {left!r} became {right!r}"
+    assert left.dtype == right.dtype, f"{at}: {left.dtype} became {right.dtype}"
+    assert left.tobytes() == right.tobytes(), f"{at}: {left!r} became {right!r}"
 
 
 def _dicts(left: dict, right: dict, at: str) -> None:

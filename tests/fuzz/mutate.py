@@ -5,6 +5,7 @@ from random import Random
 
 from google.protobuf.message import DecodeError
 
+from aerlock.codec.registry import BY_TAG
 from aerlock.v1.values_pb2 import Value
 
 STRUCTURED = frozenset({"value", "blob"})
@@ -22,6 +23,7 @@ _EDGES = (
     b"\xff" * 9 + b"\1",
     b"\0" * 8,
 )
+_TAGS = (*BY_TAG, "org.example", "")
 _NUMBERS = (0, 1, -1, 2**31, 2**32, 2**62, 2**63 - 1, -(2**63))
 
 
@@ -105,7 +107,7 @@ def _replace(part: Value, piece: Value, random: Random) -> None:
 
 def _retag(part: Value, piece: Value, random: Random) -> None:
     copied = Value.FromString(part.SerializeToString())
-    part.tagged_value.type = piece.tagged_value.type
+    part.tagged_value.type = piece.tagged_value.type or random.choice(_TAGS)
     part.tagged_value.value.CopyFrom(copied)
 
 

@@ -62,7 +62,7 @@ VECTOR = ParameterVector("v", 3)
 
 
 def comes_back(circuit: QuantumCircuit) -> QuantumCircuit:
-    """Checks a circuit against its copy, in all that the codec itself compares and by name, label and unit."""
+    """Checks a circuit against its copy, in all that the codec compares and by name, label and unit."""
     copy = round_trip([circuit])[0]
     assert type(copy) is QuantumCircuit
     assert_found_equal(circuit, copy)
@@ -168,7 +168,7 @@ def test_ancillas_come_back_and_need_qpy_18():
     circuit = QuantumCircuit(QuantumRegister(1, "q"), AncillaRegister(2, "a"))
     circuit.h(0)
     assert len(comes_back(circuit).ancillas) == 2
-    with pytest.raises(ValueError, match="AncillaRegister needs QPY 18.*upgrade Qiskit there"):
+    with pytest.raises(ValueError, match=r"AncillaRegister needs QPY 18.*upgrade Qiskit there"):
         to_value(circuit, options=EncodeOptions(qpy_version=17))
 
 
@@ -335,9 +335,9 @@ def test_complex_constants_of_expressions_come_back():
     assert copy.data[0].params[0] == THETA * (1 + 2j)
 
 
+@pytest.mark.filterwarnings("ignore:.*is deprecated as of Qiskit:DeprecationWarning")
 def test_circuit_of_the_library_comes_back_as_a_circuit():
-    with pytest.warns(DeprecationWarning):
-        circuit = RealAmplitudes(3, reps=1)
+    circuit = RealAmplitudes(3, reps=1)
     copy = round_trip(circuit)
     assert type(copy) is QuantumCircuit
     assert copy == circuit

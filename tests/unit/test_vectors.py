@@ -38,13 +38,12 @@ def test_vector_has_its_json_view(vector):
     assert same(json.loads(jsonview.to_json(vector.value)), vector.view)
 
 
-def test_vector_is_what_python_writes_unless_it_says_otherwise(vector):
+@pytest.mark.parametrize("name", [name for name, vector in VECTORS.items() if vector.is_canonical])
+def test_vector_is_what_python_writes(name):
+    vector = VECTORS[name]
     written = to_value(files.evaluate(vector.expression))
     # Bytes, since a message with a NaN does not equal itself.
-    is_written = written.SerializeToString(deterministic=True) == vector.value.SerializeToString(
-        deterministic=True
-    )
-    assert is_written == vector.is_canonical
+    assert written.SerializeToString(deterministic=True) == vector.value.SerializeToString(deterministic=True)
 
 
 def test_invalid_vector_is_refused_by_whom_the_index_says(invalid):

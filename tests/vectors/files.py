@@ -9,6 +9,7 @@ from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 
 from aerlock import codec, jsonview
+from aerlock.codec.qpy import OLDEST_QPY_VERSION
 from aerlock.v1.values_pb2 import Value
 
 FOLDER = Path(__file__).parent
@@ -72,8 +73,10 @@ def write(name: str, expression: str | None) -> None:
     vector.path.mkdir(exist_ok=True, parents=True)
     if expression is not None:
         (vector.path / "python.txt").write_text(expression.strip() + "\n")
-        text = text_format.MessageToString(codec.to_value(evaluate(expression)), as_utf8=True)
-        (vector.path / "value.textproto").write_text(text)
+        # Every Qiskit that this project works with reads the oldest QPY.
+        options = codec.EncodeOptions(qpy_version=OLDEST_QPY_VERSION)
+        value = codec.to_value(evaluate(expression), options=options)
+        (vector.path / "value.textproto").write_text(text_format.MessageToString(value, as_utf8=True))
     view = json.dumps(jsonview.to_python(vector.value), ensure_ascii=False, allow_nan=False, indent=1)
     (vector.path / "view.json").write_text(view + "\n")
 

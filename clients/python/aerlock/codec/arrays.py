@@ -30,7 +30,7 @@ _DTYPES_OF_NUMBERS: Final[dict[type, str]] = {float: "float64", int: "int64", bo
 
 
 def is_plain(array: "np.ndarray[Any, Any]") -> bool:
-    """Tells whether the kind `array_value` holds it as it is; `aerlock.codec.types.numpy` knows the others."""
+    """Tells whether `array_value` holds it as it is; `aerlock.codec.types.numpy` knows the others."""
     return array.dtype.str in _ELEMENT_TYPES and (array.flags.c_contiguous or not array.flags.f_contiguous)
 
 

@@ -98,8 +98,8 @@ def _simple_names() -> frozenset[str]:
     from qiskit.circuit import Gate
     from qiskit.circuit.library import get_standard_gate_name_mapping
 
-    gates = {name for name, gate in get_standard_gate_name_mapping().items() if isinstance(gate, Gate)}
-    return gates | _ALSO_SIMPLE
+    mapping = get_standard_gate_name_mapping()
+    return _ALSO_SIMPLE | {name for name, gate in mapping.items() if isinstance(gate, Gate)}
 
 
 def is_json(obj: Any) -> bool:
@@ -200,7 +200,7 @@ def _operation(left: Any, right: Any, at: list[Any], original: Any, copy: Any) -
 
 
 def _class(operation: Any) -> type:
-    return getattr(operation, "base_class", type(operation))  # type: ignore[no-any-return]
+    return getattr(operation, "base_class", type(operation))
 
 
 def _plain_params(operation: Any) -> list[Any]:
@@ -228,7 +228,7 @@ def _same_look(left: Any, right: Any, original: Any, copy: Any) -> bool:
     from qiskit.circuit.classical import expr
 
     if isinstance(left, expr.Expr) and isinstance(right, expr.Expr):
-        return expr.structurally_equivalent(left, right, _key(original), _key(copy))
+        return bool(expr.structurally_equivalent(left, right, _key(original), _key(copy)))
     if isinstance(left, tuple) and isinstance(right, tuple):
         return left[1] == right[1] and _same_look(left[0], right[0], original, copy)
     if isinstance(left, Clbit) and isinstance(right, Clbit):

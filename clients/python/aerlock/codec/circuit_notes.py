@@ -44,7 +44,7 @@ def take_out(circuit: Any, at: list[Any] | None = None) -> tuple[Any, list[Note]
 
 
 def _rebuilt(circuit: Any, changed: dict[int, Any]) -> Any:
-    """The circuit with other instructions at some positions; setting them in place makes Qiskit panic at loops."""
+    """The circuit with other instructions at some positions; set in place, Qiskit panics at loops."""
     rebuilt = circuit.copy_empty_like()
     for position, instruction in enumerate(circuit.data):
         rebuilt.append(changed.get(position, instruction))
@@ -110,7 +110,7 @@ def all_circuits(circuit: Any) -> Iterator[Any]:
 
 
 def is_defined_by_hand(operation: Any) -> bool:
-    """Tells whether QPY writes the operation with its definition, as it does where the class is none of Qiskit's."""
+    """Tells whether QPY writes the operation's definition, as it does where the class is none of Qiskit's."""
     from qiskit.circuit import ControlledGate, Gate, Instruction
 
     if not isinstance(operation, Instruction) or isinstance(operation, ControlledGate):
@@ -142,13 +142,13 @@ def put_back(circuit: Any, notes: list[Note]) -> Any:
     """
     here: dict[int, list[Note]] = {}
     for note in notes:
-        where, *rest = [*require(list, note["at"]), None]
-        if where is None:
+        at = require(list, note["at"])
+        if not at:
             circuit = _change_circuit(circuit, note)
-        elif not 0 <= require(int, where) < len(circuit.data):
-            raise ValueError(f"it has no instruction {where}")
+        elif not 0 <= require(int, at[0]) < len(circuit.data):
+            raise ValueError(f"it has no instruction {at[0]}")
         else:
-            here.setdefault(where, []).append({**note, "at": rest[:-1]})
+            here.setdefault(at[0], []).append({**note, "at": at[1:]})
     changed = {
         position: _put_back_in(circuit.data[position], its_notes) for position, its_notes in here.items()
     }

@@ -8,9 +8,9 @@ _MAX_HEADER_BYTES: Final = 1 << 10
 
 
 def check_npy(data: bytes, start: int = 0) -> int:
-    """Returns the length of the .npy file that starts there; raises ValueError where it is none, or is cut short.
+    """Returns the length of the .npy file that starts there.
 
-    It must be of the first version, which is what numpy writes, and hold no objects.
+    It must be of the first version, which is what numpy writes, and hold no objects. Raises ValueError.
     """
     from numpy.lib import format as npy
 

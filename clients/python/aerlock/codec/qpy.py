@@ -73,7 +73,7 @@ def newest_version() -> int:
     """The newest version that is written and read here."""
     from qiskit import qpy
 
-    return min(qpy.common.QPY_VERSION, NEWEST_QPY_VERSION)
+    return int(min(qpy.common.QPY_VERSION, NEWEST_QPY_VERSION))
 
 
 def read_circuit(circuit: values_pb2.Circuit) -> "QuantumCircuit":
@@ -99,9 +99,9 @@ def read_circuit(circuit: values_pb2.Circuit) -> "QuantumCircuit":
 
 
 def check_qpy(data: bytes) -> None:
-    """Refuses QPY that must not reach Qiskit's reader: old, several circuits, absurd sizes or strange classes.
+    """Refuses QPY that must not reach Qiskit's reader; raises ValueError.
 
-    Raises ValueError.
+    That is, if it is old, holds several circuits, announces absurd sizes or names strange classes.
     """
     if unknown := check_structure(data) - CLASSES:
         raise ValueError(

@@ -253,9 +253,9 @@ class _Walker:
                 at += size
                 is_annotated = False
             while values:
-                if size := find_value(data[at : at + value_bytes]):
-                    free.append((at + value_bytes, at + size))
-                    at += size
+                if known_size := find_value(data[at : at + value_bytes]):
+                    free.append((at + value_bytes, at + known_size))
+                    at += known_size
                 else:
                     at += self._size_of_value(at)
                 values -= 1
@@ -264,7 +264,7 @@ class _Walker:
         self._at = at
 
     def _header(self, at: int, bit_bytes: int) -> tuple[int, int, bool]:
-        """Takes an instruction up to its values; returns where they are, how many, and whether more follows."""
+        """Takes an instruction up to its values; returns their place and number, and whether more follows."""
         start = at
         name, label, values, qargs, cargs, flags, condition, controls = _INSTRUCTION.unpack_from(
             self._data, at
@@ -407,7 +407,7 @@ class _Walker:
 
 
 def _check_synthesis(described: bytes) -> None:
-    """Refuses a way to make gates of an evolution that is none of Qiskit's; the reader calls what it names."""
+    """Refuses a synthesis of an evolution that is none of Qiskit's; the reader calls what it names."""
     try:
         name = json.loads(described)["class"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Classes of a program's own: registered ones come back as themselves, others as plain values or not at all."""
+"""Classes of a program's own: registered ones come back as themselves, others as plain values or not."""
 
 # ruff: noqa: ANN401  (an object of any type may come)
 
@@ -66,15 +66,20 @@ def _default_forms(cls: Any) -> tuple[Callable[[Any], object], Callable[[Any], o
     if issubclass(cls, enum.Enum):
         return (lambda member: member.name), (lambda plain: cls[require(str, plain)])
     if dataclasses.is_dataclass(cls):
-        if not all(field.init for field in dataclasses.fields(cls)):
-            raise TypeError(f"{path_of(cls)} has fields that its constructor does not take: give to_plain")
-        names = tuple(field.name for field in dataclasses.fields(cls))
-        return _fields, lambda plain: cls(**require_keys(plain, optional=names))
+        return _fields, _constructor(cls)
     if _is_namedtuple(cls):
         return _named_fields, lambda plain: cls(**require_keys(plain, *cls._fields))
     if hasattr(cls, "settings"):
         return (lambda obj: obj.settings), (lambda plain: cls(**require(dict, plain)))
     raise TypeError(f"how {path_of(cls)} becomes plain values is not known: give to_plain and from_plain")
+
+
+def _constructor(cls: Any) -> Callable[[Any], object]:
+    fields = dataclasses.fields(cls)
+    if not all(field.init for field in fields):
+        raise TypeError(f"{path_of(cls)} has fields that its constructor does not take: give to_plain")
+    names = tuple(field.name for field in fields)
+    return lambda plain: cls(**require_keys(plain, optional=names))
 
 
 def plain_form(obj: Any) -> Callable[[Any], object] | None:
@@ -118,7 +123,7 @@ def refusal(obj: object) -> str:
         return f"{what}, which cannot be sent: send bytes(x)"
     if isinstance(obj, Iterator):
         return f"{what}, which cannot be sent: send list(x)"
-    return f"{what}, which cannot be sent: send it as plain values, or register the class (aerlock.codec.register)"
+    return f"{what}, which cannot be sent: send plain values, or register the class (aerlock.codec.register)"
 
 
 _CURES: Final = {

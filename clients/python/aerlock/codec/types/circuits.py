@@ -47,7 +47,7 @@ def write_with_notes(circuit: Any, reader_version: int | None) -> tuple[Qpy, lis
 
 
 def _read_back(circuit: Any, written: bytes) -> Any:
-    """Reads what was written of a circuit; raises ValueError that names an instruction which cannot be read."""
+    """Reads what was written of a circuit; the ValueError names an instruction which cannot be read."""
     try:
         return qpy.load_qpy(written)
     except Exception as error:

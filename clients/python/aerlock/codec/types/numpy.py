@@ -11,7 +11,7 @@ from aerlock.codec.tagged import Tagged, TaggedType, require, require_array, req
 _MAX_ELEMENT_BYTES: Final = 1 << 20
 """Bytes of one element: of a text, of raw data, or of a structure."""
 _LAST_CODE_POINT: Final = 0x10FFFF
-_UNITS: Final = frozenset(["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "generic"])
+_UNITS: Final = frozenset(("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "generic"))
 
 
 def array_to_tagged(array: Any) -> Tagged:
@@ -191,7 +191,8 @@ def _structured_from_plain(plain: Any) -> Any:
 
 def _most_bytes(fields: list[dict[str, Any]]) -> int:
     """Padding may take some room, but not without bounds."""
-    return 64 * sum(field["array"].nbytes for field in fields) + 4_096
+    stored: int = sum(field["array"].nbytes for field in fields)
+    return 64 * stored + 4_096
 
 
 def _structure(fields: list[dict[str, Any]], dimensions: int, item_bytes: int, aligned: bool) -> Any:

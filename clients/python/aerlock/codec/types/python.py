@@ -19,7 +19,7 @@ def _pairs(mapping: dict[Any, Any]) -> list[list[Any]]:
 
 
 def _dict_of_pairs(pairs: Any) -> dict[Any, Any]:
-    keys = [key for key, _ in require(list, pairs)]
+    keys = [key for key, _ in (require(list, pair) for pair in require(list, pairs))]
     check_hashes(keys)
     mapping = dict(pairs)
     if len(mapping) != len(pairs):
