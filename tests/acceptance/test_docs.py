@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aerlock.codec.registry import BY_TAG
+from aerlock.codec.registry import TAGGED_TYPES
 from aerlock.program_metadata import read_metadata
 from aerlock_executor.settings import ExecutorSettings
 from aerlock_gateway.settings import GatewaySettings
@@ -115,5 +115,5 @@ def test_relative_links_lead_somewhere():
 
 def test_every_tag_is_in_the_registry_of_the_documentation():
     text = (ROOT / "docs/values.md").read_text()
-    for tag in BY_TAG:
+    for tag in (tagged.tag for tagged in TAGGED_TYPES):
         assert f"`{tag}`" in text

@@ -3,6 +3,9 @@
 import json
 import subprocess
 import sys
+from collections import Counter, OrderedDict, defaultdict, deque
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -57,6 +60,23 @@ def test_plain_json_is_its_own_view(obj):
         (np.array([True]), [True]),
         (np.array(5), 5),
         (np.zeros((2, 0)), [[], []]),
+        (np.array([["ab", ""], ["é", "d"]]), [["ab", ""], ["é", "d"]]),
+        (np.array("text"), "text"),
+        (np.str_("text"), "text"),
+        (np.array(["\ud800"]), {"__type__": "numpy.str"}),
+        (np.arange(24).reshape(4, 3, 2).T, np.arange(24).reshape(4, 3, 2).T.tolist()),
+        (np.array([1, 2], dtype=">i4"), [1, 2]),
+        (np.longlong(5), 5),
+        (OrderedDict(b=1, a=(2,)), {"b": 1, "a": [2]}),
+        (Counter({3: 2}), {"3": 2}),
+        (defaultdict(list, a=[1]), {"a": [1]}),
+        (deque([1, 2]), [1, 2]),
+        (datetime(2024, 7, 3, tzinfo=ZoneInfo("Europe/Berlin")), "2024-07-03T00:00:00+02:00"),
+        (datetime(2024, 7, 3), "2024-07-03T00:00:00"),
+        (QuantumCircuit(1, metadata={1: 2}), {"__type__": "QuantumCircuit"}),
+        (Tagged("numpy.fortran", "x"), {"__type__": "numpy.fortran"}),
+        (Tagged("numpy.str", np.array([0x110000], "u4")), {"__type__": "numpy.str"}),
+        (Tagged("python.deque", {}), {"__type__": "python.deque"}),
         (np.zeros(10_000), [0.0] * 10_000),
         (np.zeros(10_001), {"__type__": "ndarray"}),
     ],

@@ -9,11 +9,14 @@ import pytest
 from aerlock.codec import to_value
 from aerlock.v1.jobs_pb2 import JobFailure, JobWarning
 from aerlock.v1.values_pb2 import BlobRef, Value
+from aerlock_executor.blobs import BlobStore
 from aerlock_executor.cell.frames import encode_frame
 from aerlock_executor.cell.result_checks import LONGEST_MESSAGE, MOST_WARNINGS, ResultChecks
 from aerlock_executor.output import FrameReader
 from aerlock_executor.spool import Spool
+from aerlock_executor.task_blobs import TaskBlobs
 from aerlock_executor.v1.cell_pb2 import CellFrame
+from aerlock_executor.v1.executor_pb2 import StartTaskResponse
 
 
 def checks(interim: object = "", final: object = "") -> ResultChecks:
@@ -81,15 +84,14 @@ def read(tmp_path, *frames: CellFrame) -> tuple[list[object], list[JobFailure]]:
 
     async def run():
         failures = []
-        spool = Spool.create(tmp_path / "spool")
-        reader = FrameReader(spool, 1 << 20, failures.append)
+        spool = Spool.create(tmp_path / "task.spool")
+        blobs = TaskBlobs(BlobStore(tmp_path / "blobs", tmp_path, 0), "task", ())
+        reader = FrameReader(spool, blobs, 1 << 20, failures.append)
         stream = asyncio.StreamReader()
         for frame in frames:
             stream.feed_data(encode_frame(frame.SerializeToString()))
         stream.feed_eof()
         await reader.read(stream)
-        from aerlock_executor.v1.executor_pb2 import StartTaskResponse
-
         page, _ = spool.read(0)
         return list(StartTaskResponse.FromString(page).events), failures
 

@@ -8,7 +8,7 @@ from vectors import files
 
 from aerlock import jsonview
 from aerlock.codec import check_value, from_value, to_value
-from aerlock.codec.registry import BY_TAG
+from aerlock.codec.registry import TAGGED_TYPES
 from aerlock.v1 import values_pb2
 from aerlock.v1.values_pb2 import Value
 
@@ -91,4 +91,4 @@ def test_every_kind_element_type_source_and_tag_has_a_vector():
     circuits = [value.circuit_value for value in values if value.WhichOneof("kind") == "circuit_value"]
     assert {circuit.WhichOneof("source") for circuit in circuits} == {"qpy", "openqasm2", "openqasm3"}
     tags = {value.tagged_value.type for value in values if value.WhichOneof("kind") == "tagged_value"}
-    assert set(BY_TAG) - tags == set()
+    assert {tagged.tag for tagged in TAGGED_TYPES} - tags == set()

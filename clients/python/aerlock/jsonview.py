@@ -36,12 +36,21 @@ SEE_THROUGH_TAGS: Final = frozenset(
         "python.tuple",
         "python.set",
         "python.frozenset",
+        "python.OrderedDict",
+        "python.Counter",
         "python.date",
-        "python.datetime",
+        "python.time",
+        "python.Decimal",
+        "python.UUID",
         "numpy.scalar",
+        "numpy.longlong",
+        "numpy.ulonglong",
+        "numpy.bigendian",
     }
 )
 SHOWN_ENTRIES: Final = {
+    "python.defaultdict": "items",
+    "python.deque": "items",
     "qiskit.Counts": "counts",
     "qiskit.ProbDistribution": "probabilities",
     "qiskit.QuasiDistribution": "probabilities",
@@ -102,13 +111,58 @@ def _view_of_timestamp(content: Any) -> Json:  # noqa: ANN401
 def _view_of_tagged(content: values_pb2.TaggedValue) -> Json:
     if content.type in SEE_THROUGH_TAGS:
         return to_python(content.value)
-    if content.type in SHOWN_ENTRIES:
-        for entry in content.value.map_value.entries:
-            if entry.key == SHOWN_ENTRIES[content.type]:
-                return to_python(entry.value)
-    if content.type == "python.dict":
-        return _view_of_pairs(content.value)
+    if content.type in SHOWN_ENTRIES and (shown := _entry(content.value, SHOWN_ENTRIES[content.type])):
+        return to_python(shown)
+    view = _TAG_VIEWS.get(content.type, _view_of_unknown)
+    return view(content)
+
+
+def _entry(value: values_pb2.Value, key: str) -> values_pb2.Value | None:
+    """What a map has under a key."""
+    return next((entry.value for entry in value.map_value.entries if entry.key == key), None)
+
+
+def _view_of_unknown(content: values_pb2.TaggedValue) -> Json:
     return {"__type__": content.type}
+
+
+def _view_of_datetime(content: values_pb2.TaggedValue) -> Json:
+    """The ISO string, which stands in a map where a time zone's name or a fold is beside it."""
+    return to_python(_entry(content.value, "iso") or content.value)
+
+
+def _view_of_fortran(content: values_pb2.TaggedValue) -> Json:
+    """The array with its dimensions the other way around."""
+    array = content.value.array_value
+    shape = list(reversed(array.shape))
+    if not shape or 0 in shape or math.prod(shape) > MAX_ARRAY_ELEMENTS:
+        return _view_of_unknown(content)
+    elements = _elements(array)
+
+    def nest(at: int, step: int, lengths: list[int]) -> Json:
+        if not lengths:
+            return elements[at]
+        return [nest(at + i * step, step * lengths[0], lengths[1:]) for i in range(lengths[0])]
+
+    return nest(0, 1, shape)
+
+
+def _view_of_texts(content: values_pb2.TaggedValue) -> Json:
+    """The texts, which are rows of code points."""
+    view = to_python(content.value)
+    try:
+        return _texts(view) if content.value.HasField("array_value") else _view_of_unknown(content)
+    except (TypeError, ValueError, OverflowError):
+        return _view_of_unknown(content)
+
+
+def _texts(points: Any) -> Json:  # noqa: ANN401
+    if points and isinstance(points[0], list):
+        return [_texts(row) for row in points]
+    text = "".join(map(chr, points)).rstrip("\0")
+    # Half of a surrogate pair is no text in JSON.
+    text.encode()
+    return text
 
 
 def _view_of_pairs(pairs: values_pb2.Value) -> Json:
@@ -176,6 +230,13 @@ def _opaque(name: str, content: object) -> Json:
     return {"__type__": name}
 
 
+_TAG_VIEWS: Final[dict[str, Callable[[values_pb2.TaggedValue], Json]]] = {
+    "python.dict": lambda content: _view_of_pairs(content.value),
+    "python.datetime": _view_of_datetime,
+    "numpy.fortran": _view_of_fortran,
+    "numpy.str": _view_of_texts,
+    "qiskit.QuantumCircuit": lambda content: {"__type__": "QuantumCircuit"},
+}
 _VIEWS: Final[dict[str, Callable[[Any], Json]]] = {
     "null_value": lambda content: None,
     "big_int_value": int,
