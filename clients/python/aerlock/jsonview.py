@@ -152,7 +152,7 @@ def _view_of_texts(content: values_pb2.TaggedValue) -> Json:
     view = to_python(content.value)
     try:
         return _texts(view) if content.value.HasField("array_value") else _view_of_unknown(content)
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError, LookupError):
         return _view_of_unknown(content)
 
 
