@@ -242,7 +242,10 @@ def _load_shipped(module: str) -> Program:
 
 def _register(connection: sqlite3.Connection, program_id: str, revision: programs.Revision) -> None:
     row = programs.find(connection, program_id)
+    now = clock.now()
     if row is None:
-        programs.insert(connection, program_id, SHIPPED_OWNER, VISIBILITY_PUBLIC, clock.now(), revision)
+        programs.insert(connection, program_id, SHIPPED_OWNER, VISIBILITY_PUBLIC, now, revision)
+        audit.insert(connection, now, SHIPPED_OWNER, Action.UPLOAD_PROGRAM, program_id)
     elif row.sha256 != revision.sha256:
-        programs.add_revision(connection, program_id, row.newest_revision + 1, clock.now(), revision)
+        programs.add_revision(connection, program_id, row.newest_revision + 1, now, revision)
+        audit.insert(connection, now, SHIPPED_OWNER, Action.UPDATE_PROGRAM, program_id)

@@ -36,7 +36,7 @@ def _compile(name: str, text: str) -> list[str]:
     except SyntaxError as error:
         sentence = f"line {error.lineno}: {error.msg}" if error.lineno else f"cannot be parsed: {error.msg}"
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:
-        sentence = f"cannot be parsed: {error or type(error).__name__}"
+        sentence = f"cannot be parsed: {str(error) or type(error).__name__}"
     else:
         return []
     return [sentence[:_LONGEST_MESSAGE]]

@@ -154,9 +154,15 @@ async def while_open(session: Session, responses: AsyncGenerator[T, None]) -> As
         _close(session, stream)
 
 
-async def call_while_open(session: Session, call: Callable[[], Coroutine[None, None, T]]) -> T:
-    """Awaits a call that takes a stream until it or its session ends; then raises the session's error."""
+async def call_while_open(
+    session: Session, call: Callable[[], Coroutine[None, None, T]], at_once: bool = True
+) -> T:
+    """Awaits a call until it or its session ends; then raises the session's error.
+
+    Without ``at_once`` the call has a moment to end by itself.
+    """
     stream = _open(session)
+    stream.waits = at_once
     try:
         session.check()
         return await call()

@@ -60,7 +60,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 class AuthenticationInterceptor(grpc.aio.ServerInterceptor):
     """Asks for ``authorization: Bearer TOKEN`` before every method but those of the open services.
 
-    A stream, either way, ends when its token or its account no longer lets in.
+    Every call ends when its token or its account no longer lets in.
     """
 
     def __init__(self, sessions: Sessions, open_services: Sequence[str]) -> None:
@@ -78,8 +78,9 @@ class AuthenticationInterceptor(grpc.aio.ServerInterceptor):
         return _wrap(handler, handler_call_details.method, unary, self._stream)
 
     async def _unary(self, method: str, behavior: Any, request: Any, context: Context) -> Any:
-        await self._authenticate(context)
-        return await behavior(request, context)
+        session = await self._authenticate(context)
+        # It may wait for its turn for long. A moment's grace is for the call that ends its own session.
+        return await call_while_open(session, lambda: behavior(request, context), at_once=False)
 
     async def _upload(self, method: str, behavior: Any, requests: Any, context: Context) -> Any:
         session = await self._authenticate(context)
@@ -173,9 +174,20 @@ async def abort_with(
 ) -> None:
     """Ends the call with a status that says why."""
     info = _pack(error_details_pb2.ErrorInfo(reason=reason, domain=_DOMAIN))
-    status = status_pb2.Status(code=code, message=message[:_LONGEST_MESSAGE], details=[info, *details])
+    status = status_pb2.Status(code=code, message=_shortened(message), details=[info, *details])
     rich = to_status(status)
     await context.abort(rich.code, rich.details, rich.trailing_metadata)
+
+
+def _shortened(message: str) -> str:
+    """Cuts a message to the bytes that it takes in a trailer, where most characters take three for one."""
+    size = 0
+    for position, character in enumerate(message):
+        plain = " " <= character <= "~" and character != "%"
+        size += 1 if plain else 3 * len(character.encode(errors="replace"))
+        if size > _LONGEST_MESSAGE:
+            return message[:position]
+    return message
 
 
 def _details(error: GatewayError) -> list[AnyMessage]:

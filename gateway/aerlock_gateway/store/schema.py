@@ -196,6 +196,10 @@ _ACCOUNTS_AND_AUDIT = (
     " BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
     "CREATE TRIGGER audit_rows_stay_as_they_are BEFORE UPDATE ON audit"
     " BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
+    # INSERT OR REPLACE deletes without the trigger of deletions.
+    "CREATE TRIGGER audit_rows_are_not_replaced BEFORE INSERT ON audit"
+    " WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id)"
+    " BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
     # How many jobs of an account wait and run.
     "CREATE INDEX jobs_alive_of_owner ON jobs (owner, state) WHERE state <= 3",
 )

@@ -35,7 +35,8 @@ class BlobServiceStub:
     server has need not be sent again.
 
     A caller sees the blobs that its account has written and those of the jobs
-    that it may see; every other blob is one that does not exist. A blob that no
+    that it may see; every other blob is one that does not exist. What an admin sees
+    of the jobs of others it may read, but not refer to. A blob that no
     job refers to is deleted a day after it was written or asked for.
     """
 
@@ -72,7 +73,8 @@ class BlobServiceServicer:
     server has need not be sent again.
 
     A caller sees the blobs that its account has written and those of the jobs
-    that it may see; every other blob is one that does not exist. A blob that no
+    that it may see; every other blob is one that does not exist. What an admin sees
+    of the jobs of others it may read, but not refer to. A blob that no
     job refers to is deleted a day after it was written or asked for.
     """
 
@@ -165,7 +167,8 @@ class BlobService:
     server has need not be sent again.
 
     A caller sees the blobs that its account has written and those of the jobs
-    that it may see; every other blob is one that does not exist. A blob that no
+    that it may see; every other blob is one that does not exist. What an admin sees
+    of the jobs of others it may read, but not refer to. A blob that no
     job refers to is deleted a day after it was written or asked for.
     """
 

@@ -36,7 +36,8 @@ class BlobServiceStub:
     server has need not be sent again.
 
     A caller sees the blobs that its account has written and those of the jobs
-    that it may see; every other blob is one that does not exist. A blob that no
+    that it may see; every other blob is one that does not exist. What an admin sees
+    of the jobs of others it may read, but not refer to. A blob that no
     job refers to is deleted a day after it was written or asked for.
     """
 
@@ -97,7 +98,8 @@ class BlobServiceAsyncStub(BlobServiceStub):
     server has need not be sent again.
 
     A caller sees the blobs that its account has written and those of the jobs
-    that it may see; every other blob is one that does not exist. A blob that no
+    that it may see; every other blob is one that does not exist. What an admin sees
+    of the jobs of others it may read, but not refer to. A blob that no
     job refers to is deleted a day after it was written or asked for.
     """
 
@@ -154,7 +156,8 @@ class BlobServiceServicer(metaclass=_abc_1.ABCMeta):
     server has need not be sent again.
 
     A caller sees the blobs that its account has written and those of the jobs
-    that it may see; every other blob is one that does not exist. A blob that no
+    that it may see; every other blob is one that does not exist. What an admin sees
+    of the jobs of others it may read, but not refer to. A blob that no
     job refers to is deleted a day after it was written or asked for.
     """
 
