@@ -1,9 +1,9 @@
 # A gateway and an executor in one container, made by the steps of README.md.
 #
-# The gateway listens on a unix socket and on loopback only, for it has no TLS
-# yet: publishing a port would reach nothing. Clients come through the socket in
+# Without further settings the gateway listens on a unix socket and on loopback
+# only: publishing a port would reach nothing. Clients come through the socket in
 # the volume, which host and container see at the same path. docs/operations.md
-# has the flags with which a container may isolate programs.
+# has TLS, and the flags with which a container may isolate programs.
 FROM debian:bookworm-slim
 
 RUN apt-get update \

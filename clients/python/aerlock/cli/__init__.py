@@ -1,6 +1,9 @@
 """The ``aerlock`` command."""
 
 import sys
+from typing import Final
+
+_INTERRUPTED: Final = 130
 
 
 def main() -> None:
@@ -11,4 +14,6 @@ def main() -> None:
         if error.name not in ("typer", "rich"):
             raise
         sys.exit("The aerlock command needs an extra: pip install 'aerlock[cli]' or 'aerlock[server]'")
+    except KeyboardInterrupt:  # Ctrl-C while it is still loading
+        sys.exit(_INTERRUPTED)
     app()

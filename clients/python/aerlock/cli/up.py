@@ -146,10 +146,20 @@ async def _until_jobs_can_run(layout: Layout) -> None:
             raise CommandError(f"the gateway does not reach the executor: {error.details()}") from error
 
 
+def _stored_address() -> str:
+    try:
+        return load_credentials().address
+    except AerlockError:
+        return ""
+
+
 def _announce(layout: Layout, token: str) -> None:
     """Stores address and token and says in three lines how to connect."""
     address = f"unix:{layout.gateway_socket}"
+    before = _stored_address()
     save_credentials(Credentials(address=address, token=token))
+    if before not in ("", address):
+        print(f"{credentials_path()} pointed to {before} before.", file=sys.stderr)
     listening = " and ".join(json.loads(layout.address_file.read_text()))
     print(f"Aerlock is up on {listening}.")
     print(f"Address and token are in {credentials_path()}.")

@@ -8,7 +8,6 @@ the registry in `aerlock.codec.tagged`.
 # ruff: noqa: ANN401  (an object of any type may come)
 
 import types
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from aerlock.codec.bounds import (
     check_size,
     check_tree,
 )
+from aerlock.codec.callables import warn_of_callables
 from aerlock.codec.circuit_notes import Note
 from aerlock.codec.offload import LARGE_BYTES, Large, head_of, offload, offload_map
 from aerlock.codec.panics import is_failure
@@ -94,12 +94,13 @@ _DEFAULT: Final = EncodeOptions()
 class _Encoding:
     """What is known while one document is encoded."""
 
-    __slots__ = ("circuits", "deepest", "large", "options")
+    __slots__ = ("callables", "circuits", "deepest", "large", "options")
 
     def __init__(self, options: EncodeOptions, deepest: int) -> None:
         self.options = options
         self.deepest = deepest
         self.large = Large()
+        self.callables: list[Any] = []
         # A circuit that comes again is written once; the object is kept so that its id stays its own.
         self.circuits: dict[int, tuple[Any, Qpy, list[Note]]] = {}
 
@@ -148,6 +149,8 @@ def _encode_document(obj: object, name: str, options: EncodeOptions) -> tuple[va
             check_tree((value,), 1, most=MAX_BLOB_VALUES)
     except _EncodeError as error:
         raise error.located(name) from error.__cause__
+    if encoding.callables:
+        warn_of_callables(obj, name, encoding.callables)
     return value, encoding.large
 
 
@@ -433,10 +436,7 @@ def _encode_other(target: values_pb2.Value, obj: Any, level: int, encoding: _Enc
         _ENCODERS[cls] = encoder
         encoder(target, obj, level, encoding)
     elif callable(obj):
-        name = getattr(obj, "__qualname__", path_of(cls))
-        warnings.warn(
-            f"{name} is callable and cannot be sent: None takes its place", UserWarning, stacklevel=2
-        )
+        encoding.callables.append(obj)
         _encode_null(target, None, level, encoding)
     else:
         raise _EncodeError(TypeError, refusal(obj))
