@@ -84,7 +84,7 @@ def _check_fields(program: Program) -> list[Violation]:
     require(
         _NAME.fullmatch(program.name) is not None and any(letter.isalnum() for letter in program.name),
         "name",
-        f"{'must have' if program.name else 'is required:'} 1 to 100 letters, digits, '-', '_', '.' and spaces",
+        f"{'must have' if program.name else 'is required:'} 1 to 100 letters, digits, '-', '_', '.', spaces",
     )
     require(bool(program.description.strip()), "description", "is required: say what the program does")
     require(len(program.description.encode()) <= _LARGEST_DESCRIPTION, "description", "must be at most 8 KiB")

@@ -14,8 +14,9 @@ def warn_of_callables(root: object, name: str, callables: Collection[object]) ->
     known = {id(one) for one in callables}
     places = list(islice(_places(root, name, known), _MOST_NAMED)) or [name]
     names = sorted({getattr(one, "__qualname__", type(one).__qualname__) for one in callables})
+    what, where = ", ".join(names[:_MOST_NAMED]), ", ".join(places)
     warnings.warn(
-        f"{', '.join(names[:_MOST_NAMED])} is callable and cannot be sent: None takes its place at {', '.join(places)}",
+        f"{what} is callable and cannot be sent: None takes its place at {where}",
         UserWarning,
         stacklevel=_callers_level(),
     )
