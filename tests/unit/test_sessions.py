@@ -83,13 +83,17 @@ async def test_stream_that_is_sending_ends_when_it_comes_back(sessions, tokens):
         await anext(stream)
 
 
-async def test_stream_that_nobody_reads_is_cut_off(sessions, tokens):
+async def test_stream_that_nobody_reads_is_cut_off_with_a_status(sessions, tokens):
     _, secret = await tokens.create(ADMIN, CreateTokenRequest())
     session = await sessions.authenticate(secret)
     sending = asyncio.Event()
+    told: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+
+    async def abort(error: object) -> None:
+        told.set_result(error)
 
     async def send() -> None:
-        async for _ in while_open(session, endless()):
+        async for _ in while_open(session, endless(), abort):
             sending.set()
             await asyncio.Event().wait()  # the peer takes nothing more
 
@@ -98,6 +102,7 @@ async def test_stream_that_nobody_reads_is_cut_off(sessions, tokens):
     sessions.end(lambda _: True, token_revoked())
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, 5)
+    assert (await asyncio.wait_for(told, 5)).reason == "TOKEN_REVOKED"
 
 
 async def test_upload_ends_with_the_session(sessions, tokens):

@@ -29,6 +29,8 @@ class Stream:
 
     task: "asyncio.Task[object]"
     waits: bool = True
+    # Ends a call from outside, with a status, where it sends to a client that takes nothing.
+    abort: "Callable[[GatewayError], Coroutine[None, None, None]] | None" = None
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +43,8 @@ class Session:
     over: GatewayError | None = None
     streams: set[Stream] = field(default_factory=set)
     timer: asyncio.TimerHandle | None = None
+    # Kept, since a task that nobody holds may vanish.
+    aborts: set["asyncio.Future[None]"] = field(default_factory=set)
 
     def check(self) -> None:
         """Raises the error with which the session ended, if it has."""
@@ -57,6 +61,8 @@ class Session:
 
     def _cut(self) -> None:
         for stream in self.streams:
+            if stream.abort is not None and self.over is not None and not stream.waits:
+                self.aborts.add(asyncio.ensure_future(stream.abort(self.over)))
             stream.task.cancel()
 
 
@@ -135,9 +141,17 @@ def _expired() -> UnauthenticatedError:
     )
 
 
-async def while_open(session: Session, responses: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-    """Yields what a stream yields until it or its session ends; then raises the session's error."""
+async def while_open(
+    session: Session,
+    responses: AsyncGenerator[T, None],
+    abort: Callable[[GatewayError], Coroutine[None, None, None]] | None = None,
+) -> AsyncGenerator[T, None]:
+    """Yields what a stream yields until it or its session ends; then raises the session's error.
+
+    ``abort`` is called in its place where the stream is sending and does not come to an end.
+    """
     stream = _open(session)
+    stream.abort = abort
     try:
         async with aclosing(responses):
             session.check()

@@ -4,6 +4,7 @@ import logging
 import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -88,7 +89,12 @@ class AuthenticationInterceptor(grpc.aio.ServerInterceptor):
 
     async def _stream(self, method: str, behavior: Any, request: Any, context: Context) -> AsyncIterator[Any]:
         session = await self._authenticate(context)
-        async for response in while_open(session, behavior(request, context)):
+
+        async def abort(error: GatewayError) -> None:
+            with suppress(grpc.aio.AbortError, grpc.aio.UsageError):
+                await _abort(method, error, context)
+
+        async for response in while_open(session, behavior(request, context), abort):
             yield response
 
     async def _authenticate(self, context: Context) -> Session:

@@ -149,7 +149,7 @@ async def _until_jobs_can_run(layout: Layout) -> None:
 def _stored_address() -> str:
     try:
         return load_credentials().address
-    except AerlockError:
+    except (AerlockError, OSError):
         return ""
 
 
