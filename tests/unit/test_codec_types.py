@@ -431,7 +431,7 @@ hashable = st.recursive(plain, lambda inner: st.tuples(inner, inner) | st.frozen
 
 
 @given(st.dictionaries(hashable, st.sets(hashable) | st.dictionaries(hashable, hashable)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_nested_keys_and_elements_come_back_the_same(obj):
     copy = round_trip(obj)
     assert copy == obj
