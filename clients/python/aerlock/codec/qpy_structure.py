@@ -166,21 +166,27 @@ class _Walker:
         self._depth -= 1
         self._expect(end)
 
-    def _circuit(self) -> None:
-        count = self._front()
+    def _circuit(self, bits: tuple[int, int] | None = None) -> None:
+        count = self._front(bits)
         self._each(self._definition, 8)
         self._instructions(count)
         if self._version < _WITH_VECTORS and self._take(_COUNT[2]) != (0,):
             raise ValueError("the circuit has calibrations of pulses, which Qiskit reads no more")
         self._layout()
 
-    def _front(self) -> int:
-        """Takes what stands before the definitions; returns how many instructions there are."""
+    def _front(self, bits: tuple[int, int] | None = None) -> int:
+        """Takes what stands before the definitions; returns how many instructions there are.
+
+        ``bits`` are the qubits and classical bits that the circuit must have.
+        """
         name, kind, phase, qubits, clbits, metadata, registers, count, variables = self._take(_CIRCUIT)
         if max(qubits, clbits) > MAX_QPY_BITS:
             raise ValueError(
                 f"a circuit of {max(qubits, clbits):,} bits is refused: at most {MAX_QPY_BITS:,} are read"
             )
+        # The reader copies a definition for each instruction that names it.
+        if bits not in (None, (qubits, clbits)):
+            raise ValueError("the circuit has an instruction whose definition has other bits than itself")
         self._announce(qubits + clbits)
         self._skip_free(name)
         self._value(kind, phase)
@@ -233,7 +239,7 @@ class _Walker:
             if is_defined and kind == b"p":
                 self._evolution()
             elif is_defined:
-                self._circuit()
+                self._circuit((qubits, clbits))
         with self._part(base):
             # The gate without its controls stands there without its qubits.
             self._instructions(1 if base else 0, bit_bytes=0)
