@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-FUZZ_CASES ?= 20000
+FUZZ_CASES ?= 10000
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
@@ -33,7 +33,7 @@ test: setup  ## Run every test
 unit: setup  ## Run the tests that need no server
 	$(BIN)/pytest tests/unit
 
-fuzz: setup $(VENV)/.fuzz  ## Fuzz what reads strangers' bytes: FUZZ_CASES inputs each (20,000)
+fuzz: setup $(VENV)/.fuzz  ## Fuzz what reads strangers' bytes: FUZZ_CASES inputs each (10,000)
 	@$(BIN)/python tests/fuzz/run.py --cases $(FUZZ_CASES)
 
 $(VENV)/.fuzz: pyproject.toml

@@ -44,7 +44,7 @@ class Report:
 def main() -> int:
     """Runs the targets that the command line names, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=20_000, help="inputs for each target")
+    parser.add_argument("--cases", type=int, default=10_000, help="inputs for each target")
     parser.add_argument("targets", nargs="*", choices=[[], *SEEDS, PROPERTIES])
     options = parser.parse_args()
     BUILD.mkdir(parents=True, exist_ok=True)
