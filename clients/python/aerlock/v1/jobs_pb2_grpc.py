@@ -77,6 +77,16 @@ class JobServiceStub:
                 request_serializer=aerlock_dot_v1_dot_jobs__pb2.CancelJobRequest.SerializeToString,
                 response_deserializer=aerlock_dot_v1_dot_jobs__pb2.CancelJobResponse.FromString,
                 _registered_method=True)
+        self.UpdateJob = channel.unary_unary(
+                '/aerlock.v1.JobService/UpdateJob',
+                request_serializer=aerlock_dot_v1_dot_jobs__pb2.UpdateJobRequest.SerializeToString,
+                response_deserializer=aerlock_dot_v1_dot_jobs__pb2.UpdateJobResponse.FromString,
+                _registered_method=True)
+        self.DeleteJob = channel.unary_unary(
+                '/aerlock.v1.JobService/DeleteJob',
+                request_serializer=aerlock_dot_v1_dot_jobs__pb2.DeleteJobRequest.SerializeToString,
+                response_deserializer=aerlock_dot_v1_dot_jobs__pb2.DeleteJobResponse.FromString,
+                _registered_method=True)
 
 
 class JobServiceServicer:
@@ -133,11 +143,11 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListJobs(self, request, context):
-        """Lists the caller's jobs, newest first.
+        """Lists jobs, the caller's unless it asks for those of all accounts.
 
         Errors:
-        - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative or page_token
-        did not come from this method.
+        - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative, a filter or
+        order_by is not of its form, or page_token did not come from this list.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,6 +165,10 @@ class JobServiceServicer:
         - INVALID_ARGUMENT (INVALID_FIELD): after_sequence is negative or beyond
         the last sequence of the job, which the details name; or one of kinds is
         unknown.
+        - NOT_FOUND (JOB_NOT_FOUND), in the middle of a stream: the job was deleted,
+        and its log is gone before the stream had all of it.
+        - RESOURCE_EXHAUSTED (TOO_MANY_STREAMS): too many streams of the account,
+        or in all, are open. RetryInfo says when to try again.
         - UNAVAILABLE (STOPPING): the gateway is stopping. Resume.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -171,6 +185,7 @@ class JobServiceServicer:
         Errors:
         - INVALID_ARGUMENT (INVALID_FIELD): after_cursor is below -1 or above what
         there is; or one of kinds is unknown.
+        - RESOURCE_EXHAUSTED (TOO_MANY_STREAMS): as for WatchJob.
         - UNAVAILABLE (STOPPING): the gateway is stopping. Resume.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -184,6 +199,31 @@ class JobServiceServicer:
 
         Errors:
         - NOT_FOUND (JOB_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateJob(self, request, context):
+        """Changes the tags of a job, in any state.
+
+        Errors:
+        - NOT_FOUND (JOB_NOT_FOUND).
+        - INVALID_ARGUMENT (INVALID_FIELD): update_mask names something else than
+        tags, or the tags are too many or too long.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteJob(self, request, context):
+        """Deletes a job with its log, in any state, for good. A job that waits or
+        runs is cancelled first. When the call returns, no other call finds the
+        job; streams that watch it get its terminal event, and its log and large
+        values are removed from the disk a minute after that.
+
+        Errors:
+        - NOT_FOUND (JOB_NOT_FOUND): no such job, or it is deleted already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -221,6 +261,16 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.CancelJob,
                     request_deserializer=aerlock_dot_v1_dot_jobs__pb2.CancelJobRequest.FromString,
                     response_serializer=aerlock_dot_v1_dot_jobs__pb2.CancelJobResponse.SerializeToString,
+            ),
+            'UpdateJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateJob,
+                    request_deserializer=aerlock_dot_v1_dot_jobs__pb2.UpdateJobRequest.FromString,
+                    response_serializer=aerlock_dot_v1_dot_jobs__pb2.UpdateJobResponse.SerializeToString,
+            ),
+            'DeleteJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteJob,
+                    request_deserializer=aerlock_dot_v1_dot_jobs__pb2.DeleteJobRequest.FromString,
+                    response_serializer=aerlock_dot_v1_dot_jobs__pb2.DeleteJobResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -398,6 +448,60 @@ class JobService:
             '/aerlock.v1.JobService/CancelJob',
             aerlock_dot_v1_dot_jobs__pb2.CancelJobRequest.SerializeToString,
             aerlock_dot_v1_dot_jobs__pb2.CancelJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aerlock.v1.JobService/UpdateJob',
+            aerlock_dot_v1_dot_jobs__pb2.UpdateJobRequest.SerializeToString,
+            aerlock_dot_v1_dot_jobs__pb2.UpdateJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aerlock.v1.JobService/DeleteJob',
+            aerlock_dot_v1_dot_jobs__pb2.DeleteJobRequest.SerializeToString,
+            aerlock_dot_v1_dot_jobs__pb2.DeleteJobResponse.FromString,
             options,
             channel_credentials,
             insecure,

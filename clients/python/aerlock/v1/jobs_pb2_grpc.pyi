@@ -76,11 +76,11 @@ class JobServiceStub:
     - NOT_FOUND (JOB_NOT_FOUND).
     """
     ListJobs: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.ListJobsRequest, _jobs_pb2.ListJobsResponse]
-    """Lists the caller's jobs, newest first.
+    """Lists jobs, the caller's unless it asks for those of all accounts.
 
     Errors:
-    - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative or page_token
-      did not come from this method.
+    - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative, a filter or
+      order_by is not of its form, or page_token did not come from this list.
     """
     WatchJob: _grpc.UnaryStreamMultiCallable[_jobs_pb2.WatchJobRequest, _jobs_pb2.WatchJobResponse]
     """Replays a job's log after a sequence, then follows it to its end. The
@@ -94,6 +94,10 @@ class JobServiceStub:
     - INVALID_ARGUMENT (INVALID_FIELD): after_sequence is negative or beyond
       the last sequence of the job, which the details name; or one of kinds is
       unknown.
+    - NOT_FOUND (JOB_NOT_FOUND), in the middle of a stream: the job was deleted,
+      and its log is gone before the stream had all of it.
+    - RESOURCE_EXHAUSTED (TOO_MANY_STREAMS): too many streams of the account,
+      or in all, are open. RetryInfo says when to try again.
     - UNAVAILABLE (STOPPING): the gateway is stopping. Resume.
     """
     WatchJobs: _grpc.UnaryStreamMultiCallable[_jobs_pb2.WatchJobsRequest, _jobs_pb2.WatchJobsResponse]
@@ -106,6 +110,7 @@ class JobServiceStub:
     Errors:
     - INVALID_ARGUMENT (INVALID_FIELD): after_cursor is below -1 or above what
       there is; or one of kinds is unknown.
+    - RESOURCE_EXHAUSTED (TOO_MANY_STREAMS): as for WatchJob.
     - UNAVAILABLE (STOPPING): the gateway is stopping. Resume.
     """
     CancelJob: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.CancelJobRequest, _jobs_pb2.CancelJobResponse]
@@ -115,6 +120,23 @@ class JobServiceStub:
 
     Errors:
     - NOT_FOUND (JOB_NOT_FOUND).
+    """
+    UpdateJob: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.UpdateJobRequest, _jobs_pb2.UpdateJobResponse]
+    """Changes the tags of a job, in any state.
+
+    Errors:
+    - NOT_FOUND (JOB_NOT_FOUND).
+    - INVALID_ARGUMENT (INVALID_FIELD): update_mask names something else than
+      tags, or the tags are too many or too long.
+    """
+    DeleteJob: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.DeleteJobRequest, _jobs_pb2.DeleteJobResponse]
+    """Deletes a job with its log, in any state, for good. A job that waits or
+    runs is cancelled first. When the call returns, no other call finds the
+    job; streams that watch it get its terminal event, and its log and large
+    values are removed from the disk a minute after that.
+
+    Errors:
+    - NOT_FOUND (JOB_NOT_FOUND): no such job, or it is deleted already.
     """
 
 @_typing.type_check_only
@@ -165,11 +187,11 @@ class JobServiceAsyncStub(JobServiceStub):
     - NOT_FOUND (JOB_NOT_FOUND).
     """
     ListJobs: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ListJobsRequest, _jobs_pb2.ListJobsResponse]  # type: ignore[assignment]
-    """Lists the caller's jobs, newest first.
+    """Lists jobs, the caller's unless it asks for those of all accounts.
 
     Errors:
-    - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative or page_token
-      did not come from this method.
+    - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative, a filter or
+      order_by is not of its form, or page_token did not come from this list.
     """
     WatchJob: _aio.UnaryStreamMultiCallable[_jobs_pb2.WatchJobRequest, _jobs_pb2.WatchJobResponse]  # type: ignore[assignment]
     """Replays a job's log after a sequence, then follows it to its end. The
@@ -183,6 +205,10 @@ class JobServiceAsyncStub(JobServiceStub):
     - INVALID_ARGUMENT (INVALID_FIELD): after_sequence is negative or beyond
       the last sequence of the job, which the details name; or one of kinds is
       unknown.
+    - NOT_FOUND (JOB_NOT_FOUND), in the middle of a stream: the job was deleted,
+      and its log is gone before the stream had all of it.
+    - RESOURCE_EXHAUSTED (TOO_MANY_STREAMS): too many streams of the account,
+      or in all, are open. RetryInfo says when to try again.
     - UNAVAILABLE (STOPPING): the gateway is stopping. Resume.
     """
     WatchJobs: _aio.UnaryStreamMultiCallable[_jobs_pb2.WatchJobsRequest, _jobs_pb2.WatchJobsResponse]  # type: ignore[assignment]
@@ -195,6 +221,7 @@ class JobServiceAsyncStub(JobServiceStub):
     Errors:
     - INVALID_ARGUMENT (INVALID_FIELD): after_cursor is below -1 or above what
       there is; or one of kinds is unknown.
+    - RESOURCE_EXHAUSTED (TOO_MANY_STREAMS): as for WatchJob.
     - UNAVAILABLE (STOPPING): the gateway is stopping. Resume.
     """
     CancelJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.CancelJobRequest, _jobs_pb2.CancelJobResponse]  # type: ignore[assignment]
@@ -204,6 +231,23 @@ class JobServiceAsyncStub(JobServiceStub):
 
     Errors:
     - NOT_FOUND (JOB_NOT_FOUND).
+    """
+    UpdateJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.UpdateJobRequest, _jobs_pb2.UpdateJobResponse]  # type: ignore[assignment]
+    """Changes the tags of a job, in any state.
+
+    Errors:
+    - NOT_FOUND (JOB_NOT_FOUND).
+    - INVALID_ARGUMENT (INVALID_FIELD): update_mask names something else than
+      tags, or the tags are too many or too long.
+    """
+    DeleteJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.DeleteJobRequest, _jobs_pb2.DeleteJobResponse]  # type: ignore[assignment]
+    """Deletes a job with its log, in any state, for good. A job that waits or
+    runs is cancelled first. When the call returns, no other call finds the
+    job; streams that watch it get its terminal event, and its log and large
+    values are removed from the disk a minute after that.
+
+    Errors:
+    - NOT_FOUND (JOB_NOT_FOUND): no such job, or it is deleted already.
     """
 
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -269,11 +313,11 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _jobs_pb2.ListJobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_jobs_pb2.ListJobsResponse, _abc.Awaitable[_jobs_pb2.ListJobsResponse]]:
-        """Lists the caller's jobs, newest first.
+        """Lists jobs, the caller's unless it asks for those of all accounts.
 
         Errors:
-        - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative or page_token
-          did not come from this method.
+        - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative, a filter or
+          order_by is not of its form, or page_token did not come from this list.
         """
 
     @_abc_1.abstractmethod
@@ -293,6 +337,10 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         - INVALID_ARGUMENT (INVALID_FIELD): after_sequence is negative or beyond
           the last sequence of the job, which the details name; or one of kinds is
           unknown.
+        - NOT_FOUND (JOB_NOT_FOUND), in the middle of a stream: the job was deleted,
+          and its log is gone before the stream had all of it.
+        - RESOURCE_EXHAUSTED (TOO_MANY_STREAMS): too many streams of the account,
+          or in all, are open. RetryInfo says when to try again.
         - UNAVAILABLE (STOPPING): the gateway is stopping. Resume.
         """
 
@@ -311,6 +359,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - INVALID_ARGUMENT (INVALID_FIELD): after_cursor is below -1 or above what
           there is; or one of kinds is unknown.
+        - RESOURCE_EXHAUSTED (TOO_MANY_STREAMS): as for WatchJob.
         - UNAVAILABLE (STOPPING): the gateway is stopping. Resume.
         """
 
@@ -326,6 +375,35 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - NOT_FOUND (JOB_NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateJob(
+        self,
+        request: _jobs_pb2.UpdateJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_jobs_pb2.UpdateJobResponse, _abc.Awaitable[_jobs_pb2.UpdateJobResponse]]:
+        """Changes the tags of a job, in any state.
+
+        Errors:
+        - NOT_FOUND (JOB_NOT_FOUND).
+        - INVALID_ARGUMENT (INVALID_FIELD): update_mask names something else than
+          tags, or the tags are too many or too long.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteJob(
+        self,
+        request: _jobs_pb2.DeleteJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_jobs_pb2.DeleteJobResponse, _abc.Awaitable[_jobs_pb2.DeleteJobResponse]]:
+        """Deletes a job with its log, in any state, for good. A job that waits or
+        runs is cancelled first. When the call returns, no other call finds the
+        job; streams that watch it get its terminal event, and its log and large
+        values are removed from the disk a minute after that.
+
+        Errors:
+        - NOT_FOUND (JOB_NOT_FOUND): no such job, or it is deleted already.
         """
 
 def add_JobServiceServicer_to_server(servicer: JobServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
