@@ -1,7 +1,6 @@
 """The supervisor's side of a zygote: starts it in bubblewrap, makes cells, learns how they end."""
 
 import asyncio
-import itertools
 import json
 import logging
 import os
@@ -151,7 +150,10 @@ class Zygote:
         self._cgroups = cgroups
         self._process = process
         self._loop = asyncio.get_running_loop()
-        self._ids = itertools.count(1)
+        self.made = 0
+        """How many cells were asked for so far."""
+        self._making = 0
+        self._fewer = asyncio.Event()
         self._cells: dict[int, _Known] = {}
         self._unsent: deque[bytes] = deque()
         self._ready: asyncio.Future[ZygoteInfo] = self._loop.create_future()
@@ -207,6 +209,14 @@ class Zygote:
         """Forks and isolates a cell and, with ``warm``, has it run a sample circuit; raises ZygoteError."""
         if self.closed.done():
             raise ZygoteError(self.closed.result())
+        self._making += 1
+        try:
+            return await self._create_cell(warm)
+        finally:
+            self._making -= 1
+            self._fewer.set()
+
+    async def _create_cell(self, warm: bool) -> Cell:
         cell = await self._request_cell(warm)
         try:
             async with asyncio.timeout(CELL_SECONDS):
@@ -223,6 +233,15 @@ class Zygote:
             exit_ = await cell.wait()
             raise ZygoteError(f"a cell ended before it was ready ({exit_}): {detail}")
         return cell
+
+    async def retire(self) -> None:
+        """Waits until no cell is left and ends the zygote; at once where this is cancelled."""
+        try:
+            while (self._cells or self._making) and not self.closed.done():
+                self._fewer.clear()
+                await self._fewer.wait()
+        finally:
+            await self.close()
 
     async def close(self) -> None:
         """Ends the zygote and every cell of it, and waits for that."""
@@ -251,7 +270,7 @@ class Zygote:
 
     async def _request_cell(self, warm: bool) -> Cell:
         """Sends the descriptors of a new cell; the zygote forks it when it reads them."""
-        cell_id = next(self._ids)
+        self.made = cell_id = self.made + 1
         pipes = [os.pipe() for _ in range(4)]
         (input_reader, input_writer), *outputs = pipes
         theirs = [input_reader, *(writer for _, writer in outputs)]
@@ -317,6 +336,7 @@ class Zygote:
         elif known := self._cells.pop(message.get("ended", 0), None):
             _set_exit(known.ended, message, known.group.usage() if known.group else None)
             self._discard(known.group)
+            self._fewer.set()
 
     def _close_control(self) -> None:
         if self._control.fileno() >= 0:
@@ -338,6 +358,7 @@ class Zygote:
             known.ended.exception()  # Not every cell has someone who waits.
             self._discard(known.group)
         self._cells.clear()
+        self._fewer.set()
         self.closed.set_result(reason)
 
     async def _read_errors(self) -> str:
