@@ -5,10 +5,12 @@ import itertools
 import json
 import logging
 import os
+import signal
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ from aerlock.v1.backends_pb2 import Backend
 from aerlock_executor.bubblewrap import command, find_bubblewrap, root_directories
 from aerlock_executor.cell.frames import MAX_START_BYTES, FrameError, encode_frame, receive_frame
 from aerlock_executor.cell.limits import CellLimits
+from aerlock_executor.cell.signals import END_CELL
 from aerlock_executor.cell.zygote_options import ZygoteOptions
 from aerlock_executor.cell_input import write_input
-from aerlock_executor.v1.cell_pb2 import CellFrame, CellStart
+from aerlock_executor.v1.cell_pb2 import CellFrame, CellReady, CellStart
 
 __all__ = ["Cell", "CellExit", "CellLimits", "Zygote", "ZygoteError", "ZygoteInfo"]
 
@@ -50,8 +53,8 @@ class CellExit:
     """How a program's process ended and what it used.
 
     Exactly one of ``exit_code`` and ``signal`` is set. ``cpu_seconds`` is of
-    all its threads; ``peak_memory_bytes`` is its largest resident set, which
-    counts the libraries that it shares with the zygote.
+    all its threads, ``peak_memory_bytes`` its largest resident set; neither
+    counts what the cell had used before it was ready for a job.
     """
 
     exit_code: int | None
@@ -71,12 +74,15 @@ class Cell:
         self,
         streams: Sequence[asyncio.StreamReader],
         input_fd: int,
-        kill: Callable[[], None],
+        tell: Callable[..., None],
         ended: "asyncio.Future[CellExit]",
     ) -> None:
+        """``tell`` sends the zygote a message about the cell."""
         self.reader, self.stdout, self.stderr = streams
+        self.used_before = CellReady()
+        """What the cell had used when it was ready."""
         self._input_fd = input_fd
-        self._kill = kill
+        self._tell = tell
         self._ended = ended
         ended.add_done_callback(lambda _: self._close_input())
 
@@ -97,14 +103,24 @@ class Cell:
         if fd >= 0:
             await write_input(fd, frame, blobs)
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Sends SIGINT or SIGTERM to the program, which may do with it what it likes."""
+        if self.alive:
+            self._tell(signal=number)
+
     def kill(self) -> None:
         """Ends the cell, whatever it is doing; harmless when it has ended."""
         if self.alive:
-            self._kill()
+            self._tell(signal=END_CELL)
 
     async def wait(self) -> CellExit:
         """How the program ended, once none of the cell's processes is left; raises ZygoteError."""
-        return await asyncio.shield(self._ended)
+        exit_ = await asyncio.shield(self._ended)
+        return replace(
+            exit_,
+            cpu_seconds=max(0.0, exit_.cpu_seconds - self.used_before.cpu_seconds),
+            peak_memory_bytes=max(0, exit_.peak_memory_bytes - self.used_before.peak_memory_bytes),
+        )
 
     def _close_input(self) -> None:
         if self._input_fd >= 0:
@@ -183,11 +199,13 @@ class Zygote:
         except BaseException:
             cell.kill()
             raise
-        if frame is None or not CellFrame.FromString(frame).HasField("ready"):
+        first = CellFrame.FromString(frame or b"")
+        if not first.HasField("ready"):
             cell.kill()
             detail = (await cell.stderr.read(_MAX_MESSAGE_BYTES)).decode(errors="replace")
             exit_ = await cell.wait()
             raise ZygoteError(f"a cell ended before it was ready ({exit_}): {detail}")
+        cell.used_before.CopyFrom(first.ready)
         return cell
 
     async def close(self) -> None:
@@ -223,7 +241,7 @@ class Zygote:
         theirs = [input_reader, *(writer for _, writer in outputs)]
         ended = self._loop.create_future()
         streams = [await self._open_stream(reader) for reader, _ in outputs]
-        cell = Cell(streams, input_writer, lambda: self._send(_encode(kill=cell_id)), ended)
+        cell = Cell(streams, input_writer, partial(self._tell, cell_id), ended)
         try:
             socket.send_fds(self._control, [_encode(create=cell_id, warm=warm)], theirs)
         except OSError as error:
@@ -242,9 +260,9 @@ class Zygote:
         await self._loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
         return reader
 
-    def _send(self, message: bytes) -> None:
+    def _tell(self, cell_id: int, **message: int) -> None:
         """Sends, or queues while the socket is full; what a closed zygote cannot take is dropped."""
-        self._unsent.append(message)
+        self._unsent.append(_encode(cell=cell_id, **message))
         self._flush()
 
     def _flush(self) -> None:
@@ -333,11 +351,12 @@ def _set_exit(ended: "asyncio.Future[CellExit]", message: dict[str, Any]) -> Non
         return
     # Without a report of init its own end is the program's: it was killed with it.
     code = os.waitstatus_to_exitcode(message.get("status", message.get("init_status", 9)))
+    usage = message.get("usage") or message.get("init_usage") or {}
     ended.set_result(
         CellExit(
             exit_code=code if code >= 0 else None,
             signal=-code if code < 0 else None,
-            cpu_seconds=message.get("cpu_seconds", 0.0),
-            peak_memory_bytes=message.get("peak_memory_bytes", 0),
+            cpu_seconds=usage.get("cpu_seconds", 0.0),
+            peak_memory_bytes=usage.get("peak_memory_bytes", 0),
         )
     )
