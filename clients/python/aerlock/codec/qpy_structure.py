@@ -6,9 +6,10 @@ taking bytes (bits, vectors of parameters) is bounded by the size of the data.
 The layout is that of the page "QPY format" in Qiskit's documentation.
 """
 
+import itertools
 import json
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -85,13 +86,36 @@ def check_structure(data: bytes) -> frozenset[str]:
         names = walker.walk()
     except (struct.error, OverflowError, UnicodeDecodeError) as error:
         raise ValueError("the circuit's QPY is cut short, or has a size that is not its own") from error
-    _LAST_SHAPE.remember(data, walker.free, names)
+    _LAST_SHAPE.remember(data, names, lambda _: walker.free)
     return names
+
+
+def join_files(files: Sequence[bytes]) -> bytes | None:
+    """Makes one file of several that `check_structure` has passed; None where they differ in their fronts.
+
+    Those of versions without a table are not joined: only their reader could tell where each ends.
+    """
+    front = files[0][: _FILE.size]
+    magic, version, *release, _, symbols, kind = _FILE.unpack(front)
+    if version < _WITH_TABLE or any(data[: _FILE.size] != front for data in files):
+        return None
+    bodies = [data[_FILE.size + _OFFSET.size :] for data in files]
+    begin = _FILE.size + _OFFSET.size * len(files)
+    places = itertools.accumulate(map(len, bodies[:-1]), initial=begin)
+    table = b"".join(map(_OFFSET.pack, places))
+    return _FILE.pack(magic, version, *release, len(files), symbols, kind) + table + b"".join(bodies)
 
 
 def has_definitions(written: bytes) -> bool:
     """Tells whether a circuit that Qiskit wrote defines instructions of its own."""
     return _Walker(written, written[len(b"QISKIT")]).has_definitions()
+
+
+def free_places(written: bytes) -> list[tuple[int, int]]:
+    """The places of names and numbers in a circuit that Qiskit wrote, from and to; for `LastShape`."""
+    walker = _Walker(written, written[len(b"QISKIT")])
+    walker.walk()
+    return walker.free
 
 
 _LAST_SHAPE: Final = LastShape()
