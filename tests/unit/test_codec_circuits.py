@@ -397,6 +397,34 @@ def assert_found_all(circuits: list[QuantumCircuit]) -> None:
         assert_found_equal(circuit, copy)
 
 
+def with_definitions(depth: int) -> QuantumCircuit:
+    """A circuit of gates that it defines, of which some are in others."""
+    circuit = QuantumCircuit(3, 1, name=f"d{depth}_{'0' * 32}")
+    for name in "abcdef":
+        inner = with_definitions(depth - 1) if depth else QuantumCircuit(1)
+        inner.h(0)
+        inner.name = name
+        circuit.append(inner.to_instruction(), range(inner.num_qubits), range(inner.num_clbits))
+    circuit.append(EVOLUTION_OF_PAULIS, [0])
+    circuit.append(HGate().control(2, ctrl_state=1, annotated=False), [0, 1, 2])
+    return circuit
+
+
+EVOLUTION_OF_PAULIS = PauliEvolutionGate(SparsePauliOp("X"), 1)
+
+
+@pytest.mark.parametrize("version", range(13, 19))
+def test_circuit_that_is_written_again_has_the_same_bytes(version):
+    circuit = with_definitions(1)
+    with circuit.if_test((0, 1)):
+        circuit.append(with_definitions(0).to_instruction(), [0, 1, 2], [0])
+    options = EncodeOptions(qpy_version=version)
+    value = to_value(circuit, options=options)
+    assert_found_equal(circuit, from_value(value))
+    for _ in range(4):
+        assert to_value(circuit, options=options) == value
+
+
 class Note(Annotation):
     namespace = "mine"
 

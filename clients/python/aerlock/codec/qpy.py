@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 from aerlock.codec.circuit_notes import BASES, all_circuits
 from aerlock.codec.openqasm import read_openqasm2, read_openqasm3
 from aerlock.codec.panics import is_failure
-from aerlock.codec.qpy_names import CLASSES
-from aerlock.codec.qpy_structure import (
+from aerlock.codec.qpy_layout import (
     MAX_QPY_BITS,
     NEWEST_QPY_VERSION,
     OLDEST_QPY_VERSION,
-    check_structure,
-    join_files,
+    WITH_OBSERVABLES,
 )
+from aerlock.codec.qpy_names import CLASSES
+from aerlock.codec.qpy_structure import check_structure, join_files
 from aerlock.v1 import values_pb2
 
 __all__ = [
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 
-_WITH_OBSERVABLES: Final = 17
 _WITH_ANCILLAS: Final = 18
 
 
@@ -63,9 +62,9 @@ def write_circuit(
     if version < _WITH_ANCILLAS and any(inner.ancillas for inner in all_circuits(circuit)):
         raise ValueError(f"an AncillaRegister needs QPY {_WITH_ANCILLAS}{upgrade_cure(version)}")
     # Older versions have no place for one, and Qiskit writes it all the same.
-    if version < _WITH_OBSERVABLES and any(map(_evolves_observable, all_circuits(circuit))):
+    if version < WITH_OBSERVABLES and any(map(_evolves_observable, all_circuits(circuit))):
         raise ValueError(
-            f"the evolution of a SparseObservable needs QPY {_WITH_OBSERVABLES}{upgrade_cure(version)}"
+            f"the evolution of a SparseObservable needs QPY {WITH_OBSERVABLES}{upgrade_cure(version)}"
         )
     buffer = io.BytesIO()
     try:
