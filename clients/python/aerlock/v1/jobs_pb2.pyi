@@ -557,7 +557,9 @@ class JobOptions(_message.Message):
     LOG_LEVEL_FIELD_NUMBER: _builtins.int
     MAX_EXECUTION_TIME_FIELD_NUMBER: _builtins.int
     image: _builtins.str
-    """The environment to run in; empty is "default", the one that there is."""
+    """The environment to run in, one of GetServerInfoResponse.environments; empty
+    is "default". The original's name for it.
+    """
     log_level: _builtins.str
     """DEBUG, INFO, WARNING, ERROR or CRITICAL; empty is WARNING. Sets the level
     of the program's root logger.
