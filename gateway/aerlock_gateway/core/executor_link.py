@@ -287,7 +287,7 @@ class ExecutorLink:
         """Ends the tasks whose jobs have ended without them, and has their spools deleted."""
         listed = await self._stub.ListTasks(executor_pb2.ListTasksRequest(), timeout=_CALL_SECONDS)
         for task in listed.tasks:
-            row = await self._read(partial(jobs.find, job_id=task.task_id))
+            row = await self._read(partial(jobs.find, job_id=task.task_id, with_deleted=True))
             if row is None or row.state in TERMINAL:
                 self._spawn(self._discard(task.task_id, row.last_offset if row else 0))
 

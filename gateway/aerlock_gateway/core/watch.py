@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from aerlock.v1 import jobs_pb2
-from aerlock_gateway.core.access import Account
+from aerlock_gateway.core.access import Account, missing
 from aerlock_gateway.core.jobs import find_visible, watched_owner
 from aerlock_gateway.errors import InvalidArgumentError, UnavailableError, Violation
 from aerlock_gateway.store import events
@@ -86,6 +86,8 @@ class Watch:
             while True:
                 rung.clear()
                 page = await self._page(row.id, after, kinds)
+                if page is None:
+                    raise missing("job")
                 after = page.scanned
                 done = page.ended or (request.replay_only and page.caught_up)
                 if page.encoded or done:
@@ -131,7 +133,7 @@ class Watch:
             )
         return last if after == -1 else after
 
-    async def _page(self, job: int, after: int, kinds: frozenset[int]) -> events.Page:
+    async def _page(self, job: int, after: int, kinds: frozenset[int]) -> events.Page | None:
         return await self._database.read(lambda connection: events.page_of_job(connection, job, after, kinds))
 
     async def _page_of_owner(

@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from aerlock_gateway.store.job_tables import KEPT
+
 TERMINAL = 6
 """The kind under which a terminal state change is stored; the other kinds are those of EventKind."""
 
@@ -11,6 +13,8 @@ LARGEST_PAGE = 1024 * 1024
 """Bytes of events in one page; an event that is larger is a page by itself."""
 
 _ROWS_SCANNED = 16_384
+# Of a deleted job only the end is told, to those who follow it.
+_VISIBLE = f" AND ({KEPT} OR kind = {TERMINAL})"
 _INSERT = "INSERT INTO events (job, sequence, kind, encoded) VALUES "
 
 EventRow = tuple[int, int, int, bytes]
@@ -51,11 +55,19 @@ def append(connection: sqlite3.Connection, rows: Sequence[EventRow]) -> None:
             start += size
 
 
-def page_of_job(connection: sqlite3.Connection, job: int, after: int, kinds: frozenset[int]) -> Page:
-    """Returns events of ``job`` with a sequence above ``after``; no ``kinds`` means all of them."""
-    last, last_kind = connection.execute(
-        "SELECT sequence, kind FROM events WHERE job = ? ORDER BY sequence DESC LIMIT 1", (job,)
+def page_of_job(connection: sqlite3.Connection, job: int, after: int, kinds: frozenset[int]) -> Page | None:
+    """Returns events of ``job`` with a sequence above ``after``; no ``kinds`` means all of them.
+
+    Returns None where the job was deleted and its log is no longer whole.
+    """
+    newest = connection.execute(
+        "SELECT sequence, kind FROM events"
+        " WHERE job = ?1 AND sequence = (SELECT last_sequence FROM jobs WHERE id = ?1)",
+        (job,),
     ).fetchone()
+    if newest is None:
+        return None
+    last, last_kind = newest
     limit = min(last, after + _ROWS_SCANNED)
     rows = connection.execute(
         f"SELECT sequence, encoded FROM events WHERE job = ? AND sequence > ? AND sequence <= ?{_only(kinds)}"  # noqa: S608
@@ -84,7 +96,7 @@ def page_of_owner(
     condition, values = ("", []) if owner is None else (" AND owner = ?", [owner])
     rows = connection.execute(
         "SELECT events.id, job_id, encoded FROM events JOIN jobs ON jobs.id = events.job"  # noqa: S608
-        f" WHERE events.id > ? AND events.id <= ?{_only(kinds)}{condition} ORDER BY events.id",
+        f" WHERE events.id > ? AND events.id <= ?{_only(kinds)}{condition}{_VISIBLE} ORDER BY events.id",
         (after, limit, *values),
     )
     runs, cursor = _gather(rows, limit)
