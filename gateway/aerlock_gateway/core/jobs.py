@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from aerlock.v1.jobs_pb2 import (
+    JOB_STATE_QUEUED,
     GetJobRequest,
     Job,
     JobFailure,
@@ -61,7 +62,7 @@ async def get_job(database: Database, caller: Account, request: GetJobRequest) -
 
 def to_messages(connection: sqlite3.Connection, rows: Sequence[jobs.JobRow]) -> list[Job]:
     """Returns the messages of rows, with the queue positions of those that wait."""
-    waits = any(row.state == queue.QUEUED for row in rows)
+    waits = any(row.state == JOB_STATE_QUEUED for row in rows)
     positions = queue.positions(connection) if waits else {}
     return [to_message(row, positions.get(row.id)) for row in rows]
 

@@ -4,7 +4,6 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Final
 
-from aerlock.v1.jobs_pb2 import JOB_STATE_QUEUED
 from aerlock_gateway.errors import ExhaustedError, Violation
 from aerlock_gateway.store import accounts, queue
 
@@ -24,10 +23,10 @@ class JobLimits:
         account = accounts.find(connection, owner)
         own = account.max_queued_jobs if account else None
         limit = self.max_queued_jobs_per_account if own is None else own
-        use = queue.count(connection, [JOB_STATE_QUEUED], owner)
+        use = queue.count_waiting(connection, owner)
         if use >= limit:
             raise _full(f"account:{owner}", f"{owner} has {use} jobs that wait, and may have {limit}")
-        use = queue.count(connection, [JOB_STATE_QUEUED])
+        use = queue.count_waiting(connection)
         if use >= self.max_queued_jobs:
             raise _full("server", f"{use} jobs wait already, and {self.max_queued_jobs} may")
 

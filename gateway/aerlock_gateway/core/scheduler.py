@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
 from aerlock_gateway.core.limits import JobLimits
-from aerlock_gateway.core.states import HELD_BY_EXECUTOR
 from aerlock_gateway.store import jobs, queue
 
 
@@ -37,7 +36,7 @@ class Scheduler:
         """Returns the jobs that shall start now; the caller makes them RUNNING in the same transaction."""
         if not self.placement.slots:
             return []
-        free = self.placement.slots - queue.count(connection, sorted(HELD_BY_EXECUTOR))
+        free = self.placement.slots - queue.count_held(connection)
         return self._next(connection, free) if free > 0 else []
 
     def _next(self, connection: sqlite3.Connection, free: int) -> list[jobs.Head]:

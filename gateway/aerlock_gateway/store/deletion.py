@@ -90,7 +90,9 @@ def give_back(connection: sqlite3.Connection, spare: int) -> bool:
     (free,) = connection.execute("PRAGMA freelist_count").fetchone()
     if free <= spare:
         return False
-    connection.execute(f"PRAGMA incremental_vacuum({min(_PAGES, free - spare)})").fetchall()
+    for _ in range(min(_PAGES, free - spare)):
+        # One each: the module sqlite3 stops this statement after its first step.
+        connection.execute("PRAGMA incremental_vacuum(1)")
     return True
 
 

@@ -4,6 +4,10 @@ from sqlite_utils import Database
 
 KEPT = "purge_time IS NULL"
 """The condition of the jobs that are not deleted, as the indexes have it."""
+WAITS = "state = 1"
+"""The condition of the jobs that are QUEUED, as the indexes have it."""
+HELD = "state IN (2, 3)"
+"""The condition of the jobs that an executor has, RUNNING or CANCELLING, as the indexes have it."""
 
 _COLUMNS = (
     # The place in line that a job has by its submission: see `store.queue`.
@@ -56,10 +60,9 @@ _LISTS = tuple(
     )
 )
 
-# 1, 2 and 3 are QUEUED, RUNNING and CANCELLING: the jobs that still need something.
 _INDEXES = (
-    "CREATE INDEX jobs_alive ON jobs (state, turn) WHERE state <= 3",
-    "CREATE INDEX jobs_alive_of_owner ON jobs (owner, state, turn) WHERE state <= 3",
+    f"CREATE INDEX jobs_waiting ON jobs (owner, turn, state) WHERE {WAITS}",
+    f"CREATE INDEX jobs_held ON jobs (owner, turn, state) WHERE {HELD}",
     f"CREATE INDEX jobs_ended ON jobs (end_time, stored_bytes, state, purge_time) WHERE {KEPT} AND state > 3",
     "CREATE INDEX jobs_to_purge ON jobs (purge_time) WHERE purge_time IS NOT NULL",
 )

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aerlock_gateway.store.job_tables import KEPT
+from aerlock_gateway.store.job_tables import HELD, KEPT
 
 # The statements are put together from constants of this file.
 # ruff: noqa: S608
@@ -108,14 +108,9 @@ def find_head(connection: sqlite3.Connection, job: int) -> Head:
     return Head(*row)
 
 
-def in_states(connection: sqlite3.Connection, states: Sequence[int]) -> list[Head]:
-    """Returns the jobs in any of these states, all of which must be 3 or less."""
-    marks = ",".join("?" * len(states))
-    rows = connection.execute(
-        f"SELECT {_HEAD} FROM jobs WHERE state <= 3 AND state IN ({marks}) ORDER BY id",
-        tuple(states),
-    )
-    return [Head(*row) for row in rows]
+def held(connection: sqlite3.Connection) -> list[Head]:
+    """Returns the jobs that an executor has, oldest first."""
+    return [Head(*row) for row in connection.execute(f"SELECT {_HEAD} FROM jobs WHERE {HELD} ORDER BY id")]
 
 
 def set_progress(

@@ -6,20 +6,12 @@ many jobs has them in as many turns, and those of others come in between.
 """
 
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-QUEUED: Final = 1
-RUNNING: Final = 2
-CANCELLING: Final = 3
-"""The numbers of the states of jobs that need something; the ended ones are above."""
+from aerlock_gateway.store.job_tables import HELD, WAITS
 
-# Says to the planner that an index of the jobs that need something will do.
-_ALIVE: Final = "state <= 3"
-_HELD: Final = f"{_ALIVE} AND state IN ({RUNNING}, {CANCELLING})"
-
-# The statements are put together from constants of this file.
+# The statements are put together from constants.
 # ruff: noqa: S608
 
 
@@ -34,36 +26,34 @@ class Candidate:
     owner: str
 
 
+# The turn being served, if any is, the first one that waits, and the last two of the account.
+_TURNS: Final = f"""
+SELECT (SELECT max(turn) FROM jobs WHERE {HELD}), (SELECT min(turn) FROM jobs WHERE {WAITS}),
+    (SELECT max(turn) FROM jobs WHERE {WAITS} AND owner = ?1),
+    (SELECT max(turn) FROM jobs WHERE {HELD} AND owner = ?1)
+"""
+
+
 def next_turn(connection: sqlite3.Connection, owner: str) -> int:
     """Returns the turn of a job that the account submits now."""
-    last = [_turn(connection, "max", state, owner) for state in (QUEUED, RUNNING, CANCELLING)]
-    served = [_turn(connection, "max", state) for state in (RUNNING, CANCELLING)]
-    now = max((turn for turn in served if turn is not None), default=None)
-    if now is None:
-        now = _turn(connection, "min", QUEUED) or 0
-    return max([now, *(turn + 1 for turn in last if turn is not None)])
+    served, first, *last = connection.execute(_TURNS, (owner,)).fetchone()
+    now: int = (first or 0) if served is None else served
+    after_last: list[int] = [turn + 1 for turn in last if turn is not None]
+    return max([now, *after_last])
 
 
-def _turn(connection: sqlite3.Connection, extreme: str, state: int, owner: str | None = None) -> int | None:
-    of_owner = "" if owner is None else " AND owner = :owner"
-    (turn,) = connection.execute(
-        f"SELECT {extreme}(turn) FROM jobs WHERE {_ALIVE} AND state = :state{of_owner}",
-        {"state": state, "owner": owner},
-    ).fetchone()
-    return None if turn is None else int(turn)
-
-
+# From one account to the next in the index, past the jobs of each.
 _CANDIDATES: Final = f"""
-WITH RECURSIVE alive(owner) AS (
-    SELECT min(owner) FROM jobs WHERE {_ALIVE}
+WITH RECURSIVE waiting(owner) AS (
+    SELECT min(owner) FROM jobs WHERE {WAITS}
     UNION ALL
-    SELECT (SELECT min(jobs.owner) FROM jobs WHERE {_ALIVE} AND jobs.owner > alive.owner)
-    FROM alive WHERE alive.owner IS NOT NULL
+    SELECT (SELECT min(owner) FROM jobs WHERE {WAITS} AND owner > waiting.owner)
+    FROM waiting WHERE waiting.owner IS NOT NULL
 )
-SELECT (SELECT count(*) FROM jobs WHERE {_HELD} AND jobs.owner = alive.owner),
-    first.turn, first.id, alive.owner
-FROM alive JOIN jobs AS first ON first.id = (
-    SELECT id FROM jobs WHERE {_ALIVE} AND state = {QUEUED} AND jobs.owner = alive.owner ORDER BY turn LIMIT 1
+SELECT (SELECT count(*) FROM jobs WHERE {HELD} AND owner = waiting.owner),
+    first.turn, first.id, waiting.owner
+FROM waiting JOIN jobs AS first ON first.id = (
+    SELECT id FROM jobs WHERE {WAITS} AND owner = waiting.owner ORDER BY turn LIMIT 1
 )
 """
 
@@ -76,8 +66,7 @@ def candidates(connection: sqlite3.Connection) -> list[Candidate]:
 def following(connection: sqlite3.Connection, candidate: Candidate) -> Candidate | None:
     """Returns who comes next of the same account once ``candidate`` runs, or None."""
     row = connection.execute(
-        f"SELECT turn, id FROM jobs WHERE {_ALIVE} AND state = {QUEUED} AND owner = ? AND turn > ?"
-        " ORDER BY turn LIMIT 1",
+        f"SELECT turn, id FROM jobs WHERE {WAITS} AND owner = ? AND turn > ? ORDER BY turn LIMIT 1",
         (candidate.owner, candidate.turn),
     ).fetchone()
     if row is None:
@@ -87,10 +76,10 @@ def following(connection: sqlite3.Connection, candidate: Candidate) -> Candidate
 
 
 _POSITIONS: Final = f"""
-WITH held AS (SELECT owner, count(*) AS running FROM jobs WHERE {_HELD} GROUP BY owner),
+WITH held AS (SELECT owner, count(*) AS running FROM jobs WHERE {HELD} GROUP BY owner),
 waiting AS (
     SELECT id, owner, turn, row_number() OVER (PARTITION BY owner ORDER BY turn) AS place
-    FROM jobs WHERE {_ALIVE} AND state = {QUEUED}
+    FROM jobs WHERE {WAITS}
 )
 SELECT id, row_number() OVER (ORDER BY coalesce(running, 0) + place, turn, id) - 1
 FROM waiting LEFT JOIN held USING (owner)
@@ -102,11 +91,18 @@ def positions(connection: sqlite3.Connection) -> dict[int, int]:
     return dict(connection.execute(_POSITIONS))
 
 
-def count(connection: sqlite3.Connection, states: Sequence[int], owner: str | None = None) -> int:
-    """Returns how many jobs, of one account or of all, are in these states that need something."""
-    marks = ",".join(str(int(state)) for state in states)
+def count_waiting(connection: sqlite3.Connection, owner: str | None = None) -> int:
+    """Returns how many jobs wait, of one account or of all."""
+    return _count(connection, WAITS, owner)
+
+
+def count_held(connection: sqlite3.Connection) -> int:
+    """Returns how many jobs an executor has."""
+    return _count(connection, HELD, None)
+
+
+def _count(connection: sqlite3.Connection, condition: str, owner: str | None) -> int:
     of_owner = "" if owner is None else " AND owner = :owner"
-    (number,) = connection.execute(
-        f"SELECT count(*) FROM jobs WHERE {_ALIVE} AND state IN ({marks}){of_owner}", {"owner": owner}
-    ).fetchone()
+    statement = f"SELECT count(*) FROM jobs WHERE {condition}{of_owner}"
+    (number,) = connection.execute(statement, {"owner": owner}).fetchone()
     return int(number)
