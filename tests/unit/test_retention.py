@@ -171,7 +171,7 @@ async def test_steps_are_small_and_give_the_room_back():
         pages = await page_count(gateway)
         while await gateway.database.write(lambda c: deletion.give_back(c, 10)):
             before, pages = pages, await page_count(gateway)
-            assert 0 < before - pages <= 256
+            assert 0 < before - pages <= 256 + 2  # and those that said where these are
         assert await page_count(gateway) < 200
 
 
