@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from aerlock._channel import Connection
 from aerlock.credentials import resolve_credentials
@@ -67,7 +67,9 @@ def print_list(
     if as_json:
         typer.echo(json.dumps([to_dict(message) for message in messages], indent=2))
         return
-    table = Table(*titles, box=None, pad_edge=False)
+    # What comes first is an id or a name, to be copied: it is never cut.
+    columns = [Column(title, no_wrap=not number, overflow="fold") for number, title in enumerate(titles)]
+    table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     Console(highlight=False, soft_wrap=True).print(table)
