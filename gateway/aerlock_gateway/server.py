@@ -38,6 +38,7 @@ from aerlock.v1 import (
     server_pb2_grpc,
 )
 from aerlock_gateway.core.accounts import Accounts
+from aerlock_gateway.core.bell import Bell
 from aerlock_gateway.core.blob_files import BlobFiles
 from aerlock_gateway.core.blob_uploads import BlobUploads, UploadLimits
 from aerlock_gateway.core.blobs import Blobs
@@ -52,8 +53,9 @@ from aerlock_gateway.core.retention import Retention, RetentionLimits
 from aerlock_gateway.core.runs import Runs
 from aerlock_gateway.core.scheduler import Scheduler
 from aerlock_gateway.core.sessions import Sessions
+from aerlock_gateway.core.streams import Streams
 from aerlock_gateway.core.tokens import Tokens, bootstrap_token
-from aerlock_gateway.core.watch import Bell, Watch
+from aerlock_gateway.core.watch import Watch
 from aerlock_gateway.rpc.accounts import AccountService
 from aerlock_gateway.rpc.interceptors import AuthenticationInterceptor, ErrorInterceptor
 from aerlock_gateway.rpc.peers import PeerInterceptor
@@ -142,7 +144,8 @@ async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio
     programs_pb2_grpc.add_ProgramServiceServicer_to_server(
         ProgramService(catalog, ProgramGrants(database)), server
     )
-    job_service = JobService(database, runs, JobChanges(database, joblog, link), Watch(database, bell))
+    watch = Watch(database, bell, Streams(settings.max_streams_per_account, settings.max_streams))
+    job_service = JobService(database, runs, JobChanges(database, joblog, link), watch)
     jobs_pb2_grpc.add_JobServiceServicer_to_server(job_service, server)
     backends_pb2_grpc.add_BackendServiceServicer_to_server(BackendService(link), server)
     blobs_pb2_grpc.add_BlobServiceServicer_to_server(BlobService(blobs, uploads), server)
