@@ -16,7 +16,7 @@ from aerlock_gateway.store.database import Database
 
 logger = logging.getLogger(__name__)
 
-_SECONDS: Final = 5.0
+_SECONDS: Final = 10.0
 _JOBS_PER_STEP: Final = 100
 # Pages that are left for what comes next: 16 MiB.
 _SPARE_PAGES: Final = 4096
