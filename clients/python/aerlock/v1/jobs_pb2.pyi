@@ -199,7 +199,10 @@ class Job(_message.Message):
     last_sequence: _builtins.int
     """The sequence of the newest event."""
     queue_position: _builtins.int
-    """While QUEUED: jobs ahead of this one."""
+    """While QUEUED: how many jobs would start before this one if none ended and
+    none were submitted. The account with the fewest running jobs comes first,
+    and accounts take turns. A limit of the account may keep a job longer.
+    """
     isolation_tier: _builtins.str
     """The tier of isolation that the job ran in ("full"); empty before it runs."""
     @_builtins.property
@@ -729,7 +732,7 @@ class ListJobsRequest(_message.Message):
     """"create_time desc", which is the default, or "create_time"."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[Global___JobState.ValueType]:
-        """Only jobs in one of these states; empty means any."""
+        """Only jobs in one of these states, at most 16; empty means any."""
 
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
