@@ -1,0 +1,185 @@
+"""Streams of results as a client has them: idle, cut by a restart, cancelled, too many, or in a forked child."""
+
+import subprocess
+import sys
+import threading
+import time
+
+import grpc
+import pytest
+from proxy import Proxy
+
+from aerlock import InputValueError, QuotaExceededError, RuntimeService
+from aerlock.v1 import jobs_pb2, jobs_pb2_grpc
+
+OPTIONS = {"backend_name": "aer_simulator"}
+METADATA = {"name": "sample", "description": "A sample.", "max_execution_time": 60}
+PATIENCE_SECONDS = 60
+
+FIVE = """
+import time
+
+def main(backend, user_messenger, pause=0.0):
+    for number in range(5):
+        user_messenger.publish(number)
+        time.sleep(pause)
+    return "done"
+"""
+SLEEPY = """
+import time
+
+def main(backend, user_messenger, seconds):
+    user_messenger.publish("begun")
+    time.sleep(seconds)
+    return "awake"
+"""
+
+
+@pytest.fixture
+def five(service) -> str:
+    return service.upload_program(FIVE, METADATA)
+
+
+def test_callback_gets_exactly_the_five_messages(service, five):
+    seen = []
+    job = service.run(five, OPTIONS, callback=lambda job_id, message: seen.append((job_id, message)))
+    assert job.result(PATIENCE_SECONDS) == "done"
+    assert seen == [(job.job_id(), number) for number in range(5)]
+
+
+def test_gateway_that_restarts_within_a_stream_leaves_it_exactly_once(pair):
+    pair.executor.start("--slots", "1")
+    pair.gateway.start()
+    seen, second = [], threading.Event()
+
+    def callback(job_id: str, message: int) -> None:
+        seen.append(message)
+        if message == 1:
+            second.set()
+
+    with RuntimeService(f"unix:{pair.gateway.layout.gateway_socket}", pair.token) as service:
+        wait_for_executor(service)
+        job = service.run(service.upload_program(FIVE, METADATA), OPTIONS, {"pause": 0.3}, callback)
+        assert second.wait(PATIENCE_SECONDS)
+        pair.gateway.stop()
+        pair.gateway.start()
+        assert job.result(PATIENCE_SECONDS) == "done"
+    assert seen == [0, 1, 2, 3, 4]
+
+
+def wait_for_executor(service: RuntimeService) -> None:
+    while not service.server_info().isolation_tier:
+        time.sleep(0.05)
+
+
+def test_callback_is_called_no_more_once_its_job_is_cancelled(service):
+    program_id = service.upload_program(SLEEPY, METADATA)
+    begun, seen = threading.Event(), []
+
+    def callback(job_id: str, message: str) -> None:
+        seen.append(message)
+        begun.set()
+
+    job = service.run(program_id, OPTIONS, {"seconds": 50}, callback)
+    assert begun.wait(PATIENCE_SECONDS)
+    job.cancel()
+    job.wait_for_final_state(PATIENCE_SECONDS)
+    assert seen == ["begun"]
+    # The stream has ended with the job: another may take its place.
+    job.stream_results(callback)
+    job.wait_for_final_state(PATIENCE_SECONDS)
+    assert seen == ["begun", "begun"]
+
+
+def test_idle_stream_survives_a_router_that_forgets_silent_connections(make_stack):
+    stack = make_stack(AERLOCK_GATEWAY_KEEPALIVE_INTERVAL="0.3")
+    proxy = Proxy(stack.tcp_address, idle_seconds=1.0)
+    try:
+        with RuntimeService(proxy.address, stack.token, keepalive_seconds=0.3) as service:
+            job = service.run(service.upload_program(SLEEPY, METADATA), OPTIONS, {"seconds": 4})
+            assert job.result(PATIENCE_SECONDS) == "awake"
+            # Neither the silence has ended the connection, nor did the server take pings for an attack.
+            assert proxy.connections == 1
+    finally:
+        proxy.close()
+
+
+def test_client_that_vanishes_leaves_no_stream_behind(make_stack):
+    stack = make_stack(AERLOCK_GATEWAY_KEEPALIVE_INTERVAL="0.2", AERLOCK_GATEWAY_MAX_STREAMS_PER_ACCOUNT="1")
+    metadata = (("authorization", f"Bearer {stack.token}"),)
+    proxy = Proxy(stack.tcp_address)
+    with grpc.insecure_channel(proxy.address) as gone, grpc.insecure_channel(stack.address) as channel:
+        request = jobs_pb2.WatchJobsRequest(after_cursor=-1)
+        next(jobs_pb2_grpc.JobServiceStub(gone).WatchJobs(request, metadata=metadata))
+        proxy.close()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            stream = jobs_pb2_grpc.JobServiceStub(channel).WatchJobs(request, metadata=metadata)
+            try:
+                next(stream)
+                break
+            except grpc.RpcError as error:
+                assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+                assert time.monotonic() < deadline
+        stream.cancel()
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 1e9, float("nan")])
+def test_keepalive_out_of_bounds_is_refused(stack, seconds):
+    with pytest.raises(InputValueError, match="keepalive_seconds"):
+        RuntimeService(stack.address, stack.token, keepalive_seconds=seconds)
+
+
+def test_result_says_so_where_too_many_streams_are_open(make_stack):
+    stack = make_stack(AERLOCK_GATEWAY_MAX_STREAMS_PER_ACCOUNT="2")
+    metadata = (("authorization", f"Bearer {stack.token}"),)
+    with (
+        RuntimeService(stack.address, stack.token) as service,
+        grpc.insecure_channel(stack.address) as channel,
+    ):
+        job = service.run(service.upload_program(FIVE, METADATA), OPTIONS)
+        assert job.result(PATIENCE_SECONDS) == "done"
+        stub = jobs_pb2_grpc.JobServiceStub(channel)
+        streams = [stub.WatchJobs(jobs_pb2.WatchJobsRequest(), metadata=metadata) for _ in range(2)]
+        for stream in streams:
+            next(stream)
+        with pytest.raises(QuotaExceededError, match="too many") as refused:
+            service.job(job.job_id()).result(PATIENCE_SECONDS)
+        assert (refused.value.reason, refused.value.retry_seconds) == ("TOO_MANY_STREAMS", 1.0)
+        for stream in streams:
+            stream.cancel()
+
+
+FORKED = """
+import os, signal, sys
+from aerlock import AerlockError, RuntimeService
+
+service = RuntimeService(sys.argv[1], sys.argv[2])
+job = service.job(sys.argv[3])
+results = []
+job.stream_results(lambda job_id, result: results.append(result))
+if os.fork() == 0:
+    signal.alarm(30)
+    for work in (job.status, job.result, job.wait_for_final_state, job.logs, lambda: service.job("any")):
+        try:
+            work()
+            print("no error", flush=True)
+        except AerlockError as error:
+            print(error, flush=True)
+    service.close()
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+job.cancel()
+print(job.wait_for_final_state(60), flush=True)
+service.close()
+"""
+
+
+def test_forked_child_is_told_to_make_a_service_of_its_own(service, stack):
+    job = service.run(service.upload_program(SLEEPY, METADATA), OPTIONS, {"seconds": 50})
+    arguments = [sys.executable, "-c", FORKED, stack.address, stack.token, job.job_id()]
+    answer = subprocess.run(arguments, capture_output=True, text=True, check=True, timeout=100)
+    *errors, exit_code, end = answer.stdout.splitlines()
+    assert len(errors) == 5
+    assert all("make another RuntimeService here" in error for error in errors)
+    assert (exit_code, end) == ("0", "None")
