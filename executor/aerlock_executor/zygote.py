@@ -1,14 +1,15 @@
 """The supervisor's side of a zygote: starts it in bubblewrap, makes cells, learns how they end."""
 
 import asyncio
-import itertools
 import json
 import logging
 import os
+import signal
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from aerlock.v1.backends_pb2 import Backend
 from aerlock_executor.bubblewrap import command, find_bubblewrap, root_directories
 from aerlock_executor.cell.frames import MAX_START_BYTES, FrameError, encode_frame, receive_frame
 from aerlock_executor.cell.limits import CellLimits
+from aerlock_executor.cell.signals import END_CELL
 from aerlock_executor.cell.zygote_options import ZygoteOptions
 from aerlock_executor.cell_input import write_input
-from aerlock_executor.v1.cell_pb2 import CellFrame, CellStart
+from aerlock_executor.cgroups import CellGroup, Cgroups, GroupUsage
+from aerlock_executor.v1.cell_pb2 import CellFrame, CellReady, CellStart
 
 __all__ = ["Cell", "CellExit", "CellLimits", "Zygote", "ZygoteError", "ZygoteInfo"]
 
@@ -49,15 +52,26 @@ class ZygoteError(Exception):
 class CellExit:
     """How a program's process ended and what it used.
 
-    Exactly one of ``exit_code`` and ``signal`` is set. ``cpu_seconds`` is of
-    all its threads; ``peak_memory_bytes`` is its largest resident set, which
-    counts the libraries that it shares with the zygote.
+    Exactly one of ``exit_code`` and ``signal`` is set. ``cpu_seconds`` and
+    ``peak_memory_bytes`` do not count what the cell had used before it was ready
+    for a job; they are of the whole cell where it has control groups, else of the
+    program's threads and its largest resident set. ``out_of_memory`` says whether
+    the kernel ended it for going beyond the group's limit.
     """
 
     exit_code: int | None
     signal: int | None
     cpu_seconds: float
     peak_memory_bytes: int
+    out_of_memory: bool = False
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """What the zygote says of a cell that has ended, and what its groups say from the start of its job on."""
+
+    exit: CellExit
+    group: GroupUsage
 
 
 class Cell:
@@ -71,13 +85,18 @@ class Cell:
         self,
         streams: Sequence[asyncio.StreamReader],
         input_fd: int,
-        kill: Callable[[], None],
-        ended: "asyncio.Future[CellExit]",
+        tell: Callable[..., None],
+        ended: "asyncio.Future[_Ended]",
+        group: CellGroup | None = None,
     ) -> None:
+        """``tell`` sends the zygote a message about the cell."""
         self.reader, self.stdout, self.stderr = streams
+        self.used_before = CellReady()
+        """What the cell had used when it was ready."""
         self._input_fd = input_fd
-        self._kill = kill
+        self._tell = tell
         self._ended = ended
+        self._group = group
         ended.add_done_callback(lambda _: self._close_input())
 
     @property
@@ -90,21 +109,45 @@ class Cell:
 
         Returns when the cell has all of it. A cell that has ended meanwhile is no
         error here: `wait` tells. Raises FrameError where the message is longer
-        than `MAX_START_BYTES`, and OSError where a file cannot be read.
+        than `MAX_START_BYTES`, OSError where a file cannot be read, and ZygoteError
+        where the cell's control groups do not take its limits.
         """
+        self._begin(message.memory_bytes)
         frame = encode_frame(message.SerializeToString(), MAX_START_BYTES)
         fd, self._input_fd = self._input_fd, -1
         if fd >= 0:
             await write_input(fd, frame, blobs)
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Sends SIGINT or SIGTERM to the program, which may do with it what it likes."""
+        if self.alive:
+            self._tell(signal=number)
+
     def kill(self) -> None:
         """Ends the cell, whatever it is doing; harmless when it has ended."""
         if self.alive:
-            self._kill()
+            self._tell(signal=END_CELL)
 
     async def wait(self) -> CellExit:
         """How the program ended, once none of the cell's processes is left; raises ZygoteError."""
-        return await asyncio.shield(self._ended)
+        ended = await asyncio.shield(self._ended)
+        cpu_seconds, peak = ended.group.cpu_seconds, ended.group.peak_memory_bytes
+        if cpu_seconds is None:
+            cpu_seconds = max(0.0, ended.exit.cpu_seconds - self.used_before.cpu_seconds)
+        if peak is None:
+            peak = max(0, ended.exit.peak_memory_bytes - self.used_before.peak_memory_bytes)
+        out_of_memory = ended.group.out_of_memory
+        return replace(
+            ended.exit, cpu_seconds=cpu_seconds, peak_memory_bytes=peak, out_of_memory=out_of_memory
+        )
+
+    def _begin(self, memory_bytes: int) -> None:
+        if self._group is None or not self.alive:
+            return
+        try:
+            self._group.begin(memory_bytes)
+        except OSError as error:
+            raise ZygoteError(f"a cell cannot be limited: {error}") from error
 
     def _close_input(self) -> None:
         if self._input_fd >= 0:
@@ -112,15 +155,34 @@ class Cell:
             self._input_fd = -1
 
 
+@dataclass(frozen=True)
+class _Known:
+    """A cell that has not ended: how it will, and its control groups."""
+
+    ended: "asyncio.Future[_Ended]"
+    group: CellGroup | None
+
+
 class Zygote:
     """A running zygote. Make one with `Zygote.start`."""
 
-    def __init__(self, control: socket.socket, process: asyncio.subprocess.Process) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        process: asyncio.subprocess.Process,
+        limits: CellLimits,
+        cgroups: Cgroups | None,
+    ) -> None:
         self._control = control
+        self._limits = limits
+        self._cgroups = cgroups
         self._process = process
         self._loop = asyncio.get_running_loop()
-        self._ids = itertools.count(1)
-        self._cells: dict[int, asyncio.Future[CellExit]] = {}
+        self.made = 0
+        """How many cells were asked for so far."""
+        self._making = 0
+        self._fewer = asyncio.Event()
+        self._cells: dict[int, _Known] = {}
         self._unsent: deque[bytes] = deque()
         self._ready: asyncio.Future[ZygoteInfo] = self._loop.create_future()
         self._sandbox_fd: int | None = None
@@ -131,8 +193,10 @@ class Zygote:
         self._watcher = asyncio.create_task(self._watch())
 
     @classmethod
-    async def start(cls, limits: CellLimits) -> "Zygote":
+    async def start(cls, limits: CellLimits, cgroups: Cgroups | None = None) -> "Zygote":
         """Starts a zygote and returns when it is ready to make cells (about two seconds).
+
+        Each cell gets control groups of its own among ``cgroups``.
 
         Bubblewrap ends it when the thread that called this ends. Raises ZygoteError.
         """
@@ -160,7 +224,7 @@ class Zygote:
         finally:
             os.close(info_writer)
             theirs.close()
-        zygote = cls(ours, process)
+        zygote = cls(ours, process, limits, cgroups)
         await zygote._until_ready(info_reader)
         return zygote
 
@@ -173,6 +237,14 @@ class Zygote:
         """Forks and isolates a cell and, with ``warm``, has it run a sample circuit; raises ZygoteError."""
         if self.closed.done():
             raise ZygoteError(self.closed.result())
+        self._making += 1
+        try:
+            return await self._create_cell(warm)
+        finally:
+            self._making -= 1
+            self._fewer.set()
+
+    async def _create_cell(self, warm: bool) -> Cell:
         cell = await self._request_cell(warm)
         try:
             async with asyncio.timeout(CELL_SECONDS):
@@ -183,12 +255,23 @@ class Zygote:
         except BaseException:
             cell.kill()
             raise
-        if frame is None or not CellFrame.FromString(frame).HasField("ready"):
+        first = CellFrame.FromString(frame or b"")
+        if not first.HasField("ready"):
             cell.kill()
             detail = (await cell.stderr.read(_MAX_MESSAGE_BYTES)).decode(errors="replace")
             exit_ = await cell.wait()
             raise ZygoteError(f"a cell ended before it was ready ({exit_}): {detail}")
+        cell.used_before.CopyFrom(first.ready)
         return cell
+
+    async def retire(self) -> None:
+        """Waits until no cell is left and ends the zygote; at once where this is cancelled."""
+        try:
+            while (self._cells or self._making) and not self.closed.done():
+                self._fewer.clear()
+                await self._fewer.wait()
+        finally:
+            await self.close()
 
     async def close(self) -> None:
         """Ends the zygote and every cell of it, and waits for that."""
@@ -217,23 +300,31 @@ class Zygote:
 
     async def _request_cell(self, warm: bool) -> Cell:
         """Sends the descriptors of a new cell; the zygote forks it when it reads them."""
-        cell_id = next(self._ids)
+        self.made = cell_id = self.made + 1
         pipes = [os.pipe() for _ in range(4)]
         (input_reader, input_writer), *outputs = pipes
         theirs = [input_reader, *(writer for _, writer in outputs)]
         ended = self._loop.create_future()
         streams = [await self._open_stream(reader) for reader, _ in outputs]
-        cell = Cell(streams, input_writer, lambda: self._send(_encode(kill=cell_id)), ended)
+        group = None
         try:
+            if self._cgroups:
+                group = self._cgroups.create(self._limits)
+                theirs += group.open_doors()
             socket.send_fds(self._control, [_encode(create=cell_id, warm=warm)], theirs)
         except OSError as error:
-            ended.cancel()
+            os.close(input_writer)
+            self._discard(group)
             raise ZygoteError(f"the zygote does not take requests: {error}") from error
         finally:
             for fd in theirs:
                 os.close(fd)
-        self._cells[cell_id] = ended
-        return cell
+        self._cells[cell_id] = _Known(ended, group)
+        return Cell(streams, input_writer, partial(self._tell, cell_id), ended, group)
+
+    def _discard(self, group: CellGroup | None) -> None:
+        if self._cgroups and group:
+            self._cgroups.discard(group)
 
     async def _open_stream(self, fd: int) -> asyncio.StreamReader:
         """A stream of a pipe, which closes itself at the pipe's end."""
@@ -242,9 +333,9 @@ class Zygote:
         await self._loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
         return reader
 
-    def _send(self, message: bytes) -> None:
+    def _tell(self, cell_id: int, **message: int) -> None:
         """Sends, or queues while the socket is full; what a closed zygote cannot take is dropped."""
-        self._unsent.append(message)
+        self._unsent.append(_encode(cell=cell_id, **message))
         self._flush()
 
     def _flush(self) -> None:
@@ -272,8 +363,10 @@ class Zygote:
     def _handle(self, message: dict[str, Any]) -> None:
         if "ready" in message:
             self._ready.set_result(_read_info(message["ready"]))
-        elif ended := self._cells.pop(message.get("ended", 0), None):
-            _set_exit(ended, message)
+        elif known := self._cells.pop(message.get("ended", 0), None):
+            _set_exit(known.ended, message, known.group.usage() if known.group else None)
+            self._discard(known.group)
+            self._fewer.set()
 
     def _close_control(self) -> None:
         if self._control.fileno() >= 0:
@@ -290,10 +383,12 @@ class Zygote:
         reason = f"the zygote ended with status {status}: {said}".rstrip(": \n")
         if not self._ready.done():
             self._ready.set_exception(ZygoteError(reason))
-        for ended in self._cells.values():
-            ended.set_exception(ZygoteError(reason))
-            ended.exception()  # Not every cell has someone who waits.
+        for known in self._cells.values():
+            known.ended.set_exception(ZygoteError(reason))
+            known.ended.exception()  # Not every cell has someone who waits.
+            self._discard(known.group)
         self._cells.clear()
+        self._fewer.set()
         self.closed.set_result(reason)
 
     async def _read_errors(self) -> str:
@@ -325,19 +420,19 @@ def _encode(**message: int) -> bytes:
     return json.dumps(message).encode()
 
 
-def _set_exit(ended: "asyncio.Future[CellExit]", message: dict[str, Any]) -> None:
-    """Resolves a cell with what its init, or else its stub, reported."""
+def _set_exit(ended: "asyncio.Future[_Ended]", message: dict[str, Any], group: GroupUsage | None) -> None:
+    """Resolves a cell with what its init, or else its stub, reported, and with what its groups say."""
     if "error" in message:
         ended.set_exception(ZygoteError(f"a cell could not be isolated: {message['error']}"))
         ended.exception()
         return
     # Without a report of init its own end is the program's: it was killed with it.
     code = os.waitstatus_to_exitcode(message.get("status", message.get("init_status", 9)))
-    ended.set_result(
-        CellExit(
-            exit_code=code if code >= 0 else None,
-            signal=-code if code < 0 else None,
-            cpu_seconds=message.get("cpu_seconds", 0.0),
-            peak_memory_bytes=message.get("peak_memory_bytes", 0),
-        )
+    usage = message.get("usage") or message.get("init_usage") or {}
+    exit_ = CellExit(
+        exit_code=code if code >= 0 else None,
+        signal=-code if code < 0 else None,
+        cpu_seconds=usage.get("cpu_seconds", 0.0),
+        peak_memory_bytes=usage.get("peak_memory_bytes", 0),
     )
+    ended.set_result(_Ended(exit_, group or GroupUsage()))
