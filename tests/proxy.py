@@ -18,6 +18,8 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.refusing = False
+        self.is_silent = False
+        """Loses what comes, and tells nobody."""
         self.refused = threading.Semaphore(0)
         """Released once for each connection that was refused."""
         self.connections = 0
@@ -55,7 +57,8 @@ class Proxy:
         source.settimeout(self._idle_seconds)
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                sink.sendall(data)
+                if not self.is_silent:
+                    sink.sendall(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

@@ -69,7 +69,7 @@ _HEALTH: Final = "grpc.health.v1.Health"
 _DATABASE: Final = "gateway.db"
 _BLOBS: Final = "blobs"
 _STOP_SECONDS: Final = 5.0
-# How long a client may take to answer a ping; then its streams end, which count against its account.
+# How long a client may take to answer a ping, at most; then its streams end, which count against its account.
 _PING_TIMEOUT_SECONDS: Final = 20.0
 _JOB_SERVICE: Final = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
 _SERVICES: Final = (
@@ -198,7 +198,7 @@ def _options(keepalive_seconds: float) -> list[tuple[str, int]]:
         ("grpc.so_reuseport", 0),
         # Idle streams stay known to the routers between, and clients that are gone are found out.
         ("grpc.keepalive_time_ms", interval),
-        ("grpc.keepalive_timeout_ms", round(_PING_TIMEOUT_SECONDS * 1000)),
+        ("grpc.keepalive_timeout_ms", min(interval, round(_PING_TIMEOUT_SECONDS * 1000))),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
         # Clients ping as often, by a clock of their own; let them.

@@ -105,18 +105,20 @@ def test_idle_stream_survives_a_router_that_forgets_silent_connections(make_stac
 
 
 def test_client_that_vanishes_leaves_no_stream_behind(make_stack):
-    stack = make_stack(AERLOCK_GATEWAY_KEEPALIVE_INTERVAL="0.2", AERLOCK_GATEWAY_MAX_STREAMS_PER_ACCOUNT="1")
+    stack = make_stack(AERLOCK_GATEWAY_KEEPALIVE_INTERVAL="1", AERLOCK_GATEWAY_MAX_STREAMS_PER_ACCOUNT="1")
     metadata = (("authorization", f"Bearer {stack.token}"),)
     proxy = Proxy(stack.tcp_address)
     with grpc.insecure_channel(proxy.address) as gone, grpc.insecure_channel(stack.address) as channel:
         request = jobs_pb2.WatchJobsRequest(after_cursor=-1)
         next(jobs_pb2_grpc.JobServiceStub(gone).WatchJobs(request, metadata=metadata))
-        proxy.close()
+        proxy.is_silent = True
         watch = jobs_pb2_grpc.JobServiceStub(channel).WatchJobs
         codes = []
         while not codes or codes[-1] != grpc.StatusCode.OK:
             codes.append(code_of_first(watch(request, metadata=metadata)))
+            time.sleep(0.1)
         assert set(codes) == {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.OK}
+    proxy.close()
 
 
 def code_of_first(stream) -> grpc.StatusCode:
