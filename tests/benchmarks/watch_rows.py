@@ -47,7 +47,7 @@ def watch_rows(client, runtime: LocalRuntime, bare_address: str, watchers: int, 
         f"events to {watchers:,} watchers beside slow ones against without",
         beside / median(measured["watchers of one job"]),
         "higher",
-        0.9,
+        0.8,
     )
 
 
