@@ -9,7 +9,14 @@ import grpc
 import pytest
 from proxy import Proxy
 
-from aerlock import InputValueError, QuotaExceededError, RuntimeService
+from aerlock import (
+    AerlockError,
+    InputValueError,
+    QuotaExceededError,
+    RuntimeInvalidStateError,
+    RuntimeJobNotFound,
+    RuntimeService,
+)
 from aerlock.v1 import jobs_pb2, jobs_pb2_grpc
 
 OPTIONS = {"backend_name": "aer_simulator"}
@@ -190,3 +197,67 @@ def test_forked_child_is_told_to_make_a_service_of_its_own(service, stack):
     assert len(errors) == 5
     assert all("make another RuntimeService here" in error for error in errors)
     assert (exit_code, end) == ("0", "None")
+
+
+def test_result_of_a_job_that_is_deleted_while_it_runs_is_an_error(service):
+    job = service.run(service.upload_program(SLEEPY, METADATA), OPTIONS, {"seconds": 50})
+    begun, errors = threading.Event(), []
+    job.stream_results(lambda job_id, message: begun.set())
+
+    def wait() -> None:
+        try:
+            job.result(PATIENCE_SECONDS)
+        except AerlockError as error:
+            errors.append(type(error))
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    assert begun.wait(PATIENCE_SECONDS)
+    service.delete_job(job.job_id())
+    waiting.join(PATIENCE_SECONDS)
+    # Its end was told before its log went, or the log was gone already.
+    assert errors[0] in (RuntimeInvalidStateError, RuntimeJobNotFound)
+    with pytest.raises(RuntimeJobNotFound):
+        service.job(job.job_id())
+    with pytest.raises(RuntimeJobNotFound):
+        job.interim_results()
+
+
+def test_result_of_a_job_that_is_deleted_behind_a_cut_connection_is_not_found(service, stack):
+    proxy = Proxy(stack.tcp_address)
+    errors = []
+    with RuntimeService(proxy.address, stack.token) as cut_off:
+        job = cut_off.run(cut_off.upload_program(SLEEPY, METADATA), OPTIONS, {"seconds": 50})
+
+        def wait() -> None:
+            try:
+                job.result(PATIENCE_SECONDS)
+            except AerlockError as error:
+                errors.append(type(error))
+
+        begun = threading.Event()
+        job.stream_results(lambda job_id, message: begun.set())
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        assert begun.wait(PATIENCE_SECONDS)
+        proxy.refusing = True
+        proxy.cut()
+        assert proxy.refused.acquire(timeout=PATIENCE_SECONDS)
+        service.delete_job(job.job_id())
+        proxy.refusing = False
+        waiting.join(PATIENCE_SECONDS)
+    proxy.close()
+    assert errors == [RuntimeJobNotFound]
+
+
+def test_stream_of_a_deleted_job_ends_with_its_terminal_event(service, stack):
+    job = service.run(service.upload_program(SLEEPY, METADATA), OPTIONS, {"seconds": 50})
+    metadata = (("authorization", f"Bearer {stack.token}"),)
+    with grpc.insecure_channel(stack.address) as channel:
+        request = jobs_pb2.WatchJobRequest(job_id=job.job_id())
+        stream = jobs_pb2_grpc.JobServiceStub(channel).WatchJob(request, metadata=metadata, timeout=100)
+        events = list(next(stream).events)
+        service.delete_job(job.job_id())
+        events += [event for response in stream for event in response.events]
+    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+    assert events[-1].state_change.state == jobs_pb2.JOB_STATE_CANCELLED
