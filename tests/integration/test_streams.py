@@ -7,13 +7,13 @@ import time
 
 import grpc
 import pytest
+from documents import code_block, printed_by
 from proxy import Proxy
 
 from aerlock import (
     AerlockError,
     InputValueError,
     QuotaExceededError,
-    RuntimeInvalidStateError,
     RuntimeJobNotFound,
     RuntimeService,
 )
@@ -199,30 +199,6 @@ def test_forked_child_is_told_to_make_a_service_of_its_own(service, stack):
     assert (exit_code, end) == ("0", "None")
 
 
-def test_result_of_a_job_that_is_deleted_while_it_runs_is_an_error(service):
-    job = service.run(service.upload_program(SLEEPY, METADATA), OPTIONS, {"seconds": 50})
-    begun, errors = threading.Event(), []
-    job.stream_results(lambda job_id, message: begun.set())
-
-    def wait() -> None:
-        try:
-            job.result(PATIENCE_SECONDS)
-        except AerlockError as error:
-            errors.append(type(error))
-
-    waiting = threading.Thread(target=wait)
-    waiting.start()
-    assert begun.wait(PATIENCE_SECONDS)
-    service.delete_job(job.job_id())
-    waiting.join(PATIENCE_SECONDS)
-    # Its end was told before its log went, or the log was gone already.
-    assert errors[0] in (RuntimeInvalidStateError, RuntimeJobNotFound)
-    with pytest.raises(RuntimeJobNotFound):
-        service.job(job.job_id())
-    with pytest.raises(RuntimeJobNotFound):
-        job.interim_results()
-
-
 def test_result_of_a_job_that_is_deleted_behind_a_cut_connection_is_not_found(service, stack):
     proxy = Proxy(stack.tcp_address)
     errors = []
@@ -261,3 +237,16 @@ def test_stream_of_a_deleted_job_ends_with_its_terminal_event(service, stack):
         events += [event for response in stream for event in response.events]
     assert [event.sequence for event in events] == list(range(1, len(events) + 1))
     assert events[-1].state_change.state == jobs_pb2.JOB_STATE_CANCELLED
+
+
+def test_session_of_the_documentation_runs_as_it_stands(stack):
+    session = code_block("jobs.md", "Watching", "python")
+    result = subprocess.run(
+        [sys.executable, "-c", session],
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert result.stdout.splitlines() == printed_by(session)
