@@ -5,6 +5,7 @@ import logging
 from collections import deque
 from typing import Any
 
+from aerlock_executor.cgroups import Cgroups
 from aerlock_executor.zygote import Cell, CellLimits, Zygote, ZygoteError, ZygoteInfo
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ class CellPool:
 
     def __init__(self, limits: CellLimits, size: int) -> None:
         self._limits = limits
+        self._cgroups = Cgroups.find()
         self._size = size
         self._ready: deque[Cell] = deque()
         self._taken = asyncio.Event()
@@ -76,7 +78,7 @@ class CellPool:
         async with self._starting:
             if self._zygote is None or self._zygote.closed.done():
                 self._ready.clear()
-                self._zygote = await Zygote.start(self._limits)
+                self._zygote = await Zygote.start(self._limits, self._cgroups)
             return self._zygote
 
     async def _keep(self) -> None:

@@ -5,23 +5,20 @@ import itertools
 import json
 import logging
 import os
-import signal
 import socket
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from aerlock.v1.backends_pb2 import Backend
 from aerlock_executor.bubblewrap import command, find_bubblewrap, root_directories
-from aerlock_executor.cell.frames import MAX_START_BYTES, FrameError, encode_frame, receive_frame
+from aerlock_executor.cell.frames import FrameError, receive_frame
 from aerlock_executor.cell.limits import CellLimits
-from aerlock_executor.cell.signals import END_CELL
 from aerlock_executor.cell.zygote_options import ZygoteOptions
-from aerlock_executor.cell_input import write_input
-from aerlock_executor.v1.cell_pb2 import CellFrame, CellReady, CellStart
+from aerlock_executor.cgroups import CellGroup, Cgroups
+from aerlock_executor.running_cell import Cell, CellExit, CellLife, ZygoteError
+from aerlock_executor.v1.cell_pb2 import CellFrame
 
 __all__ = ["Cell", "CellExit", "CellLimits", "Zygote", "ZygoteError", "ZygoteInfo"]
 
@@ -44,99 +41,23 @@ class ZygoteInfo:
     backends: tuple[Backend, ...]
 
 
-class ZygoteError(Exception):
-    """The zygote or one of its cells could not be made, or has ended; the text says why."""
-
-
-@dataclass(frozen=True)
-class CellExit:
-    """How a program's process ended and what it used.
-
-    Exactly one of ``exit_code`` and ``signal`` is set. ``cpu_seconds`` is of
-    all its threads, ``peak_memory_bytes`` its largest resident set; neither
-    counts what the cell had used before it was ready for a job.
-    """
-
-    exit_code: int | None
-    signal: int | None
-    cpu_seconds: float
-    peak_memory_bytes: int
-
-
-class Cell:
-    """One isolated, warm process that runs one job.
-
-    ``reader`` carries the frames of the out pipe; ``stdout`` and ``stderr``
-    what the program writes. Whoever does not read them slows the program down.
-    """
-
-    def __init__(
-        self,
-        streams: Sequence[asyncio.StreamReader],
-        input_fd: int,
-        tell: Callable[..., None],
-        ended: "asyncio.Future[CellExit]",
-    ) -> None:
-        """``tell`` sends the zygote a message about the cell."""
-        self.reader, self.stdout, self.stderr = streams
-        self.used_before = CellReady()
-        """What the cell had used when it was ready."""
-        self._input_fd = input_fd
-        self._tell = tell
-        self._ended = ended
-        ended.add_done_callback(lambda _: self._close_input())
-
-    @property
-    def alive(self) -> bool:
-        """Whether its processes have not all been reaped."""
-        return not self._ended.done()
-
-    async def start(self, message: CellStart, blobs: Sequence[Path] = ()) -> None:
-        """Hands the cell its one job, with the files of the blobs that the message lists.
-
-        Returns when the cell has all of it. A cell that has ended meanwhile is no
-        error here: `wait` tells. Raises FrameError where the message is longer
-        than `MAX_START_BYTES`, and OSError where a file cannot be read.
-        """
-        frame = encode_frame(message.SerializeToString(), MAX_START_BYTES)
-        fd, self._input_fd = self._input_fd, -1
-        if fd >= 0:
-            await write_input(fd, frame, blobs)
-
-    def send_signal(self, number: signal.Signals) -> None:
-        """Sends SIGINT or SIGTERM to the program, which may do with it what it likes."""
-        if self.alive:
-            self._tell(signal=number)
-
-    def kill(self) -> None:
-        """Ends the cell, whatever it is doing; harmless when it has ended."""
-        if self.alive:
-            self._tell(signal=END_CELL)
-
-    async def wait(self) -> CellExit:
-        """How the program ended, once none of the cell's processes is left; raises ZygoteError."""
-        exit_ = await asyncio.shield(self._ended)
-        return replace(
-            exit_,
-            cpu_seconds=max(0.0, exit_.cpu_seconds - self.used_before.cpu_seconds),
-            peak_memory_bytes=max(0, exit_.peak_memory_bytes - self.used_before.peak_memory_bytes),
-        )
-
-    def _close_input(self) -> None:
-        if self._input_fd >= 0:
-            os.close(self._input_fd)
-            self._input_fd = -1
-
-
 class Zygote:
     """A running zygote. Make one with `Zygote.start`."""
 
-    def __init__(self, control: socket.socket, process: asyncio.subprocess.Process) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        process: asyncio.subprocess.Process,
+        limits: CellLimits,
+        cgroups: Cgroups | None,
+    ) -> None:
         self._control = control
+        self._limits = limits
+        self._cgroups = cgroups
         self._process = process
         self._loop = asyncio.get_running_loop()
         self._ids = itertools.count(1)
-        self._cells: dict[int, asyncio.Future[CellExit]] = {}
+        self._cells: dict[int, CellLife] = {}
         self._unsent: deque[bytes] = deque()
         self._ready: asyncio.Future[ZygoteInfo] = self._loop.create_future()
         self._sandbox_fd: int | None = None
@@ -147,8 +68,10 @@ class Zygote:
         self._watcher = asyncio.create_task(self._watch())
 
     @classmethod
-    async def start(cls, limits: CellLimits) -> "Zygote":
+    async def start(cls, limits: CellLimits, cgroups: Cgroups | None = None) -> "Zygote":
         """Starts a zygote and returns when it is ready to make cells (about two seconds).
+
+        Each cell gets control groups of its own among ``cgroups``.
 
         Bubblewrap ends it when the thread that called this ends. Raises ZygoteError.
         """
@@ -176,7 +99,7 @@ class Zygote:
         finally:
             os.close(info_writer)
             theirs.close()
-        zygote = cls(ours, process)
+        zygote = cls(ours, process, limits, cgroups)
         await zygote._until_ready(info_reader)
         return zygote
 
@@ -205,7 +128,7 @@ class Zygote:
             detail = (await cell.stderr.read(_MAX_MESSAGE_BYTES)).decode(errors="replace")
             exit_ = await cell.wait()
             raise ZygoteError(f"a cell ended before it was ready ({exit_}): {detail}")
-        cell.used_before.CopyFrom(first.ready)
+        cell.life.used_before = first.ready
         return cell
 
     async def close(self) -> None:
@@ -241,17 +164,25 @@ class Zygote:
         theirs = [input_reader, *(writer for _, writer in outputs)]
         ended = self._loop.create_future()
         streams = [await self._open_stream(reader) for reader, _ in outputs]
-        cell = Cell(streams, input_writer, partial(self._tell, cell_id), ended)
+        group = None
         try:
+            if self._cgroups:
+                group = self._cgroups.create(self._limits)
+                theirs += group.open_doors()
             socket.send_fds(self._control, [_encode(create=cell_id, warm=warm)], theirs)
         except OSError as error:
-            ended.cancel()
+            os.close(input_writer)
+            self._discard(group)
             raise ZygoteError(f"the zygote does not take requests: {error}") from error
         finally:
             for fd in theirs:
                 os.close(fd)
-        self._cells[cell_id] = ended
-        return cell
+        self._cells[cell_id] = life = CellLife(ended, group)
+        return Cell(streams, input_writer, partial(self._tell, cell_id), life)
+
+    def _discard(self, group: CellGroup | None) -> None:
+        if self._cgroups and group:
+            self._cgroups.discard(group)
 
     async def _open_stream(self, fd: int) -> asyncio.StreamReader:
         """A stream of a pipe, which closes itself at the pipe's end."""
@@ -290,8 +221,9 @@ class Zygote:
     def _handle(self, message: dict[str, Any]) -> None:
         if "ready" in message:
             self._ready.set_result(_read_info(message["ready"]))
-        elif ended := self._cells.pop(message.get("ended", 0), None):
-            _set_exit(ended, message)
+        elif life := self._cells.pop(message.get("ended", 0), None):
+            life.end(message)
+            self._discard(life.group)
 
     def _close_control(self) -> None:
         if self._control.fileno() >= 0:
@@ -308,9 +240,9 @@ class Zygote:
         reason = f"the zygote ended with status {status}: {said}".rstrip(": \n")
         if not self._ready.done():
             self._ready.set_exception(ZygoteError(reason))
-        for ended in self._cells.values():
-            ended.set_exception(ZygoteError(reason))
-            ended.exception()  # Not every cell has someone who waits.
+        for life in self._cells.values():
+            life.fail(reason)
+            self._discard(life.group)
         self._cells.clear()
         self.closed.set_result(reason)
 
@@ -341,22 +273,3 @@ def _read_info(fields: dict[str, Any]) -> ZygoteInfo:
 
 def _encode(**message: int) -> bytes:
     return json.dumps(message).encode()
-
-
-def _set_exit(ended: "asyncio.Future[CellExit]", message: dict[str, Any]) -> None:
-    """Resolves a cell with what its init, or else its stub, reported."""
-    if "error" in message:
-        ended.set_exception(ZygoteError(f"a cell could not be isolated: {message['error']}"))
-        ended.exception()
-        return
-    # Without a report of init its own end is the program's: it was killed with it.
-    code = os.waitstatus_to_exitcode(message.get("status", message.get("init_status", 9)))
-    usage = message.get("usage") or message.get("init_usage") or {}
-    ended.set_result(
-        CellExit(
-            exit_code=code if code >= 0 else None,
-            signal=-code if code < 0 else None,
-            cpu_seconds=usage.get("cpu_seconds", 0.0),
-            peak_memory_bytes=usage.get("peak_memory_bytes", 0),
-        )
-    )

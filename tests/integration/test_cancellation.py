@@ -1,4 +1,4 @@
-"""Programs that are cancelled, or out of time: interrupted first, then terminated, then ended with their cell."""
+"""Programs that are cancelled or out of time: interrupted, then terminated, then ended with their cell."""
 
 import signal
 import time
