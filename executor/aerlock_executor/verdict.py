@@ -11,8 +11,8 @@ from aerlock.v1.jobs_pb2 import (
     JobFailure,
 )
 from aerlock.v1.values_pb2 import Value
-from aerlock_executor.v1.executor_pb2 import TaskEnded
 from aerlock_executor.running_cell import CellExit
+from aerlock_executor.v1.executor_pb2 import TaskEnded
 
 # What a program may claim as the reason why it raised. Everything else is found outside of it.
 CLAIMABLE_REASONS = frozenset(

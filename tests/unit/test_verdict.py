@@ -10,8 +10,8 @@ from aerlock.v1.jobs_pb2 import (
     JobFailure,
 )
 from aerlock.v1.values_pb2 import Value
-from aerlock_executor.verdict import CLAIMABLE_REASONS, Observations, judge
 from aerlock_executor.running_cell import CellExit
+from aerlock_executor.verdict import CLAIMABLE_REASONS, Observations, judge
 
 FINAL = Value(string_value="done")
 
