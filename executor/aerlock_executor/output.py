@@ -137,7 +137,10 @@ class FrameReader:
         match kind:
             case "interim_result":
                 blobs = self._check(frame.interim_result, len(payload))
-                return TaskEvent(interim_result=frame.interim_result, blobs=blobs)
+                event = TaskEvent(interim_result=frame.interim_result)
+                if blobs:
+                    event.blobs.extend(blobs)
+                return event
             case "final_result":
                 self.final_blobs = self._check(frame.final_result, len(payload))
                 self.final_result = frame.final_result

@@ -53,6 +53,12 @@ def judge(seen: Observations, cpu_limit_seconds: int) -> TaskEnded:
         return _failed(
             FailureReason.FAILURE_REASON_EXECUTOR_LOST, "The executor lost the cell that ran the job."
         )
+    if seen.exit.out_of_memory and seen.exit.exit_code is None:
+        return _failed(
+            FailureReason.FAILURE_REASON_MEMORY_LIMIT,
+            "The kernel ended the program: with its files in /tmp it used more memory than it may.",
+            used=seen.exit.peak_memory_bytes,
+        )
     if seen.exit.signal is not None:
         if seen.exit.out_of_memory and seen.exit.signal == signal.SIGKILL:
             return _failed(

@@ -1,7 +1,6 @@
 """The supervisor's side of a zygote: starts it in bubblewrap, makes cells, learns how they end."""
 
 import asyncio
-import itertools
 import json
 import logging
 import os
@@ -56,7 +55,10 @@ class Zygote:
         self._cgroups = cgroups
         self._process = process
         self._loop = asyncio.get_running_loop()
-        self._ids = itertools.count(1)
+        self.made = 0
+        """How many cells were asked for so far."""
+        self._making = 0
+        self._fewer = asyncio.Event()
         self._cells: dict[int, CellLife] = {}
         self._unsent: deque[bytes] = deque()
         self._ready: asyncio.Future[ZygoteInfo] = self._loop.create_future()
@@ -112,6 +114,14 @@ class Zygote:
         """Forks and isolates a cell and, with ``warm``, has it run a sample circuit; raises ZygoteError."""
         if self.closed.done():
             raise ZygoteError(self.closed.result())
+        self._making += 1
+        try:
+            return await self._create_cell(warm)
+        finally:
+            self._making -= 1
+            self._fewer.set()
+
+    async def _create_cell(self, warm: bool) -> Cell:
         cell = await self._request_cell(warm)
         try:
             async with asyncio.timeout(CELL_SECONDS):
@@ -130,6 +140,15 @@ class Zygote:
             raise ZygoteError(f"a cell ended before it was ready ({exit_}): {detail}")
         cell.life.used_before = first.ready
         return cell
+
+    async def retire(self) -> None:
+        """Waits until no cell is left and ends the zygote; at once where this is cancelled."""
+        try:
+            while (self._cells or self._making) and not self.closed.done():
+                self._fewer.clear()
+                await self._fewer.wait()
+        finally:
+            await self.close()
 
     async def close(self) -> None:
         """Ends the zygote and every cell of it, and waits for that."""
@@ -158,7 +177,7 @@ class Zygote:
 
     async def _request_cell(self, warm: bool) -> Cell:
         """Sends the descriptors of a new cell; the zygote forks it when it reads them."""
-        cell_id = next(self._ids)
+        self.made = cell_id = self.made + 1
         pipes = [os.pipe() for _ in range(4)]
         (input_reader, input_writer), *outputs = pipes
         theirs = [input_reader, *(writer for _, writer in outputs)]
@@ -224,6 +243,7 @@ class Zygote:
         elif life := self._cells.pop(message.get("ended", 0), None):
             life.end(message)
             self._discard(life.group)
+            self._fewer.set()
 
     def _close_control(self) -> None:
         if self._control.fileno() >= 0:
@@ -244,6 +264,7 @@ class Zygote:
             life.fail(reason)
             self._discard(life.group)
         self._cells.clear()
+        self._fewer.set()
         self.closed.set_result(reason)
 
     async def _read_errors(self) -> str:

@@ -88,3 +88,9 @@ def test_cancelled_program_is_cancelled_however_it_takes_it(seen):
 def test_program_whose_last_frame_came_before_it_was_cancelled_has_its_own_end():
     states = [judge(Observations(cancelled=True, finished_first=True, **seen), 10).state for seen in ENDS]
     assert states == [JOB_STATE_COMPLETED, JOB_STATE_FAILED]
+
+
+def test_program_that_the_kernel_ended_for_its_memory_hit_that_limit():
+    exit_ = CellExit(None, signal.SIGKILL, 1.0, 300, out_of_memory=True)
+    ended = judge(Observations(exit=exit_), 60)
+    assert (ended.failure.reason, ended.failure.used) == (FailureReason.FAILURE_REASON_MEMORY_LIMIT, 300)

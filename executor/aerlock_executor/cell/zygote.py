@@ -5,8 +5,9 @@ runs in a child that is thrown away, and only the modules that it loaded are
 imported here. It has one thread, no signal handlers and one control socket,
 over which come JSON objects: ``{"create": ID, "warm": BOOL}`` with the four
 descriptors of the cell's pipes and those by which it enters its control groups,
-and ``{"cell": ID, "signal": NUMBER}``. It answers ``{"ready": {...}}`` once, which says
-what it has imported, and ``{"ended": ID, ...}`` with the records of the status pipe for each cell.
+and ``{"cell": ID, "signal": NUMBER}``. It answers ``{"ready": {...}}`` once, which
+says what it has imported, and ``{"ended": ID, ...}`` with the records of the
+status pipe for each cell.
 """
 
 import array
