@@ -45,9 +45,11 @@ from aerlock_gateway.core.blobs import Blobs
 from aerlock_gateway.core.catalog import Catalog
 from aerlock_gateway.core.checker import Checker
 from aerlock_gateway.core.executor_link import ExecutorAddress, ExecutorLink
+from aerlock_gateway.core.job_changes import JobChanges
 from aerlock_gateway.core.joblog import JobLog
 from aerlock_gateway.core.limits import JobLimits
 from aerlock_gateway.core.program_grants import ProgramGrants
+from aerlock_gateway.core.retention import Retention, RetentionLimits
 from aerlock_gateway.core.runs import Runs
 from aerlock_gateway.core.scheduler import Scheduler
 from aerlock_gateway.core.sessions import Sessions
@@ -143,12 +145,17 @@ async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio
         ProgramService(catalog, ProgramGrants(database)), server
     )
     watch = Watch(database, bell, Streams(settings.max_streams_per_account, settings.max_streams))
-    jobs_pb2_grpc.add_JobServiceServicer_to_server(JobService(database, runs, watch), server)
+    job_service = JobService(database, runs, JobChanges(database, joblog, link), watch)
+    jobs_pb2_grpc.add_JobServiceServicer_to_server(job_service, server)
     backends_pb2_grpc.add_BackendServiceServicer_to_server(BackendService(link), server)
     blobs_pb2_grpc.add_BlobServiceServicer_to_server(BlobService(blobs, uploads), server)
     server_pb2_grpc.add_ServerServiceServicer_to_server(ServerService(link, settings.max_blob_bytes), server)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    sweeping = asyncio.create_task(blobs.keep_swept())
+    retention = Retention(
+        database,
+        RetentionLimits(settings.keep_jobs_days, settings.keep_jobs_count, settings.keep_jobs_bytes),
+    )
+    sweeping = [asyncio.create_task(blobs.keep_swept()), asyncio.create_task(retention.keep())]
     try:
         await catalog.register_shipped()
         addresses = await _listen(server, settings)
@@ -167,8 +174,9 @@ async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio
         bell.stop()
         await server.stop(_STOP_SECONDS)
         await link.stop()
-        sweeping.cancel()
-        await asyncio.gather(sweeping, return_exceptions=True)
+        for task in sweeping:
+            task.cancel()
+        await asyncio.gather(*sweeping, return_exceptions=True)
         await checker.close()
         files.close()
 

@@ -89,6 +89,18 @@ class GatewaySettings(ServerSettings):
     max_upload_bytes: int = Field(
         8 << 30, ge=1, description="bytes of large values that an account may write before a job uses them"
     )
+    keep_jobs_days: float | None = Field(
+        None, gt=0, le=36_500, description="days that a job is kept after its end; by default for ever"
+    )
+    keep_jobs_count: int | None = Field(
+        None, ge=0, description="jobs that are kept after their end, the latest; by default all"
+    )
+    keep_jobs_bytes: int | None = Field(
+        None,
+        ge=0,
+        description="bytes of inputs, logs and large values of the jobs that are kept after their end, the"
+        " latest; by default all",
+    )
     executor_lease: float = Field(
         60.0, gt=0, description="seconds after which a job fails whose executor cannot be reached"
     )

@@ -3,10 +3,12 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
+
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from aerlock import codec
 from aerlock._channel import Connection, translated_errors
@@ -18,6 +20,7 @@ from aerlock._values import Values
 from aerlock._watcher import Watcher
 from aerlock.exceptions import (
     AerlockError,
+    InputValueError,
     RuntimeInvalidStateError,
     RuntimeJobFailureError,
     RuntimeJobMaxTimeoutError,
@@ -68,8 +71,20 @@ class RuntimeJob:
 
     @property
     def tags(self) -> list[str]:
-        """The tags that it was given."""
+        """Its tags, as they were when this was last read or changed."""
         return list(self._job.tags)
+
+    def update_tags(self, new_tags: Sequence[str]) -> list[str]:
+        """Gives the job these tags in place of those that it has, at most 16, and returns them.
+
+        Raises `InputValueError`.
+        """
+        if isinstance(new_tags, str):
+            raise InputValueError(f"new_tags must be a list of strings, not {new_tags!r}")
+        job = jobs_pb2.Job(job_id=self.job_id(), tags=new_tags)
+        request = jobs_pb2.UpdateJobRequest(job=job, update_mask=FieldMask(paths=["tags"]))
+        self._job = self._connection.call(self._connection.jobs.UpdateJob, request).job
+        return self.tags
 
     @property
     def creation_date(self) -> datetime:

@@ -1,13 +1,15 @@
 """The entry point of the client: the catalog of programs, and running them."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from aerlock._catalog import Catalog
 from aerlock._channel import Connection
+from aerlock._job_filter import list_request
 from aerlock._pages import sliced
 from aerlock._times import to_duration
 from aerlock._values import Values
@@ -86,24 +88,59 @@ class RuntimeService(Catalog):
         """Gets one job of this account, or as an admin of any; raises RuntimeJobNotFound."""
         request = jobs_pb2.GetJobRequest(job_id=job_id)
         job = self._connection.call(self._connection.jobs.GetJob, request).job
-        if not self._connection.account:
-            self._connection.account = self.server_info().account
+        self._learn_account()
         return RuntimeJob(job, self._connection, self._watcher, self._values)
 
-    def jobs(self, limit: int | None = 10, skip: int = 0) -> list[RuntimeJob]:
-        """Lists the jobs of this account, newest first; ``limit=None`` lists all."""
+    def jobs(
+        self,
+        limit: int | None = 10,
+        skip: int | None = 0,
+        pending: bool | None = None,
+        program_id: str | None = None,
+        *,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        job_tags: Sequence[str] | None = None,
+        backend_name: str | None = None,
+        descending: bool = True,
+        all_accounts: bool = False,
+    ) -> list[RuntimeJob]:
+        """Lists the jobs of this account, newest first; ``limit=None`` lists all.
+
+        Every filter that is given must take a job: ``pending=True`` those that
+        wait or run, ``pending=False`` those that have ended; ``job_tags`` those
+        that have all of these tags; the times, local where they have no zone,
+        those created at ``created_after`` or later and before
+        ``created_before``. ``all_accounts`` lists the jobs of everyone, for
+        admins. Raises `InputValueError`.
+        """
+        request = list_request(
+            pending,
+            program_id,
+            created_after,
+            created_before,
+            job_tags,
+            backend_name,
+            descending,
+            all_accounts,
+        )
 
         def page(size: int, token: str) -> tuple[Iterable[jobs_pb2.Job], str]:
-            request = jobs_pb2.ListJobsRequest(page_size=size, page_token=token)
+            request.page_size, request.page_token = size, token
             response = self._connection.call(self._connection.jobs.ListJobs, request)
-            for job in response.jobs[:1]:
-                self._connection.account = job.owner
             return response.jobs, response.next_page_token
 
-        return [
-            RuntimeJob(job, self._connection, self._watcher, self._values)
-            for job in sliced(page, limit, skip)
-        ]
+        found = list(sliced(page, limit, skip))
+        if found:
+            self._learn_account()
+        return [RuntimeJob(job, self._connection, self._watcher, self._values) for job in found]
+
+    def delete_job(self, job_id: str) -> None:
+        """Deletes a job with its results and logs, for good; one that waits or runs is cancelled.
+
+        Raises RuntimeJobNotFound, also for one that is deleted already.
+        """
+        self._connection.call(self._connection.jobs.DeleteJob, jobs_pb2.DeleteJobRequest(job_id=job_id))
 
     def backends(self) -> list[BackendInfo]:
         """Lists the backends to run on."""
@@ -120,6 +157,11 @@ class RuntimeService(Catalog):
         """Ends the streams and the connection; jobs go on."""
         self._watcher.close()
         self._connection.close()
+
+    def _learn_account(self) -> None:
+        """Finds out once whose jobs are one's own: those of others need a wider stream."""
+        if not self._connection.account:
+            self._connection.account = self.server_info().account
 
     def __enter__(self) -> Self:
         return self

@@ -31,7 +31,7 @@ from aerlock_gateway.core.encoding import Batch
 from aerlock_gateway.core.joblog import JobLog, SpoolGapError
 from aerlock_gateway.core.retry import LONGEST_WAIT, SHORTEST_WAIT, Lease, insist
 from aerlock_gateway.core.scheduler import NOWHERE, Placement, Scheduler
-from aerlock_gateway.core.states import HELD_BY_EXECUTOR, TERMINAL, IllegalTransitionError
+from aerlock_gateway.core.states import TERMINAL, IllegalTransitionError
 from aerlock_gateway.core.task_calls import start_request, stream_of
 from aerlock_gateway.errors import NotFoundError, UnavailableError
 from aerlock_gateway.store import jobs
@@ -103,8 +103,7 @@ class ExecutorLink:
 
     async def start(self) -> None:
         """Connects in the background and takes up the jobs that an earlier gateway had handed over."""
-        held = await self._read(lambda connection: jobs.in_states(connection, sorted(HELD_BY_EXECUTOR)))
-        for head in held:
+        for head in await self._read(jobs.held):
             self._follow(head)
         self._spawn(self._stay_connected())
 
@@ -289,7 +288,7 @@ class ExecutorLink:
         """Ends the tasks whose jobs have ended without them, and has their spools deleted."""
         listed = await self._stub.ListTasks(executor_pb2.ListTasksRequest(), timeout=_CALL_SECONDS)
         for task in listed.tasks:
-            row = await self._read(partial(jobs.find, job_id=task.task_id))
+            row = await self._read(partial(jobs.find, job_id=task.task_id, with_deleted=True))
             if row is None or row.state in TERMINAL:
                 self._spawn(self._discard(task.task_id, row.last_offset if row else 0))
 
