@@ -245,7 +245,7 @@ def test_commands_list_what_their_filters_take(stack, service):
 
 
 def code_block(language: str) -> str:
-    (block,) = re.findall(rf"^```{language}\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    block, *_ = re.findall(rf"^```{language}\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
     return block
 
 
