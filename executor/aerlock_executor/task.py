@@ -107,7 +107,8 @@ class Task:
     def _interrupt(self) -> None:
         """SIGINT, after the grace SIGTERM, then the end of the cell; at once where no program runs yet."""
         if self._cell is None or not self._is_handed_over:
-            return self._kill()
+            self._kill()
+            return
         loop, grace = asyncio.get_running_loop(), self._limits.grace_seconds
         self._cell.send_signal(signal.SIGINT)
         loop.call_later(grace, self._cell.send_signal, signal.SIGTERM)

@@ -38,6 +38,7 @@ for _ in range(35):
 SIGSYS = 31
 
 EXPECTATIONS: dict[str, Expectation] = {
+    "blobs_abandoned": failed("OUTPUT_LIMIT"),
     "blobs_empty": failed("INVALID_RESULT", message="no kind set"),
     "blobs_flood": failed("OUTPUT_LIMIT"),
     "blobs_huge_claims": failed("INVALID_RESULT", message="cannot be addressed"),
@@ -94,6 +95,7 @@ EXPECTATIONS: dict[str, Expectation] = {
     "poison_huge": failed("OUTPUT_LIMIT"),
     "poison_many": failed("INVALID_RESULT"),
     "poison_object": failed("INVALID_RESULT"),
+    "processes_ignore_signals": failed("TIME_LIMIT", seconds=2.0),
     "processes_kill_itself": failed("CRASHED", signal=9),
     "processes_kill_others": Expectation(result=NOTHING),
     "processes_outlive": Expectation(result=False),

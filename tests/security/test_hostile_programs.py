@@ -115,6 +115,7 @@ def arena():
         "AERLOCK_EXECUTOR_SCRATCH_BYTES": str(32 * MEBIBYTE),
         "AERLOCK_EXECUTOR_RESULT_BYTES": str(16 * MEBIBYTE),
         "AERLOCK_EXECUTOR_LOG_BYTES": str(MEBIBYTE),
+        "AERLOCK_EXECUTOR_CANCEL_GRACE": "0.5",
     }
     with (
         running_locally(settings) as runtime,

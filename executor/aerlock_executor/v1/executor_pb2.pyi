@@ -118,7 +118,9 @@ class TaskEnded(_message.Message):
     FAILURE_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     state: _jobs_pb2.JobState.ValueType
-    """COMPLETED, FAILED or CANCELLED."""
+    """COMPLETED, FAILED or CANCELLED. A task that was cancelled before the last
+    frame of its cell came is CANCELLED, whatever its program did then.
+    """
     @_builtins.property
     def failure(self) -> _jobs_pb2.JobFailure:
         """Set when state is FAILED."""
@@ -211,7 +213,9 @@ class TaskLimits(_message.Message):
     log_bytes: _builtins.int
     """Bytes of stdout and stderr; beyond that they are counted and dropped."""
     @_builtins.property
-    def wall_time(self) -> _duration_pb2.Duration: ...
+    def wall_time(self) -> _duration_pb2.Duration:
+        """Then the program is ended as CancelTask ends it."""
+
     @_builtins.property
     def cpu_time(self) -> _duration_pb2.Duration: ...
     def __init__(

@@ -166,7 +166,9 @@ class ExecutorLink:
             await self._until_disconnected()
             self._scheduler.placement = NOWHERE
             await self._on_connection(False)
-            logger.warning("lost the executor; trying to connect again")
+            # Without jobs at stake it may as well have been stopped.
+            level = logging.WARNING if self._following else logging.INFO
+            logger.log(level, "lost the executor; trying to connect again")
 
     async def _until_disconnected(self) -> None:
         while (state := self._channel.get_state()) == grpc.ChannelConnectivity.READY:
