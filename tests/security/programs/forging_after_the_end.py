@@ -1,5 +1,6 @@
-# Keeps its pipe open in a thread after the final result, and floods it. Expected: what it returned, or an error.
+# Goes on in a thread after the final result. Expected: a protocol error.
 import threading
+import time
 
 from attack import write_frame
 
@@ -10,4 +11,5 @@ def main(backend, user_messenger, **kwargs):
             write_frame(bytes.fromhex("12021807"))
 
     threading.Thread(target=flood).start()
-    return "returned"
+    write_frame(bytes.fromhex("1a021805"))
+    time.sleep(600)

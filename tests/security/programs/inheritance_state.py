@@ -30,7 +30,7 @@ def main(backend, user_messenger, **kwargs):
         "terminal": not any(os.isatty(fd) for fd in (0, 1, 2)),
         "directory": os.getcwd() == "/tmp" and os.listdir("/dev/shm") == [],
         "host name": socket.gethostname() == "cell" == os.uname().nodename,
-        "niceness": os.getpriority(os.PRIO_PROCESS, 0) == 0 if hasattr(os, "getpriority") else True,
+        "niceness": open("/proc/self/stat").read().rsplit(")", 1)[1].split()[16] == "0",
         "affinity": len(os.sched_getaffinity(0)) == os.cpu_count(),
         "environment": os.environ.keys() <= VARIABLES,
         "first to be killed": open("/proc/self/oom_score_adj").read().strip() == "1000",

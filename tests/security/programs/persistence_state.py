@@ -13,20 +13,19 @@ import warnings
 
 def main(backend, user_messenger, **kwargs):
     state = {
-        "umask": os.umask(0o777) == 0o022 or True,
         "directory": os.getcwd() == "/tmp",
         "signals": signal.getsignal(signal.SIGTERM) == signal.SIG_DFL and not signal.pthread_sigmask(0, []),
         "files": resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 64,
         "recursion": sys.getrecursionlimit() < 5_000,
         "switching": sys.getswitchinterval() < 1,
         "collector": gc.isenabled(),
-        "threads": threading.active_count() == 1 or "OPENMP" in os.environ,
         "time zone": time.tzname[0] == "UTC",
         "warnings": len(warnings.filters) < 50,
         "thread stack": threading.stack_size() == 0,
         "locale": locale.setlocale(locale.LC_ALL) != "C.dirty",
         "name": "dirty" not in open("/proc/self/comm").read(),
     }
+    os.umask(0o777)
     os.chdir("/")
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])

@@ -15,3 +15,4 @@ def main(backend, user_messenger, **kwargs):
 
     for _ in range(4):
         threading.Thread(target=spin).start()
+    spin()

@@ -10,5 +10,6 @@ def main(backend, user_messenger, **kwargs):
         while True:
             block @ block
 
-    for _ in range(32):
+    for _ in range(8):
         threading.Thread(target=spin).start()
+    spin()
