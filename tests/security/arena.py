@@ -1,4 +1,4 @@
-"""A runtime with small limits, an account that attacks it, one beside it, and a look at what jobs leave behind."""
+"""A runtime with small limits, an account that attacks it, one beside it, and what jobs leave behind."""
 
 import shutil
 import tempfile
@@ -44,6 +44,8 @@ SETTINGS = {
     "AERLOCK_EXECUTOR_SLOTS": str(ATTACKERS + 1),
     "AERLOCK_EXECUTOR_WARM_CELLS": str(WARM_CELLS),
     "AERLOCK_EXECUTOR_CPU_SECONDS": "6",
+    "AERLOCK_EXECUTOR_ZYGOTE_JOBS": "100000",
+    "AERLOCK_EXECUTOR_CANCEL_GRACE": "1",
     "AERLOCK_EXECUTOR_MEMORY_BYTES": str(512 * MEBIBYTE),
     "AERLOCK_EXECUTOR_SCRATCH_BYTES": str(32 * MEBIBYTE),
     "AERLOCK_EXECUTOR_RESULT_BYTES": str(16 * MEBIBYTE),
@@ -60,15 +62,15 @@ class Traces:
     groups: int
     descriptors: dict[str, tuple[str, ...]]
     files: tuple[str, ...]
-    shared_memory: str
+    shared_memory: int
     unreaped: int
 
 
 class Account:
     """An ordinary account and what it runs."""
 
-    def __init__(self, runtime: LocalRuntime, admin_channel: grpc.Channel, name: str, stack: ExitStack) -> None:
-        accounts = accounts_pb2_grpc.AccountServiceStub(admin_channel)
+    def __init__(self, runtime: LocalRuntime, channel: grpc.Channel, name: str, stack: ExitStack) -> None:
+        accounts = accounts_pb2_grpc.AccountServiceStub(channel)
         admin = (("authorization", f"Bearer {runtime.token}"),)
         account = accounts_pb2.Account(name=name, role=accounts_pb2.Role.ROLE_AUTHOR)
         accounts.CreateAccount(accounts_pb2.CreateAccountRequest(account=account), metadata=admin)
@@ -76,7 +78,7 @@ class Account:
         token = accounts.CreateToken(request, metadata=admin).secret
         self.service = stack.enter_context(RuntimeService(address=runtime.address, token=token))
         self._metadata = (("authorization", f"Bearer {token}"),)
-        self._jobs = jobs_pb2_grpc.JobServiceStub(admin_channel)
+        self._jobs = jobs_pb2_grpc.JobServiceStub(channel)
 
     def upload(self, name: str, source: str | Path, seconds: float = 60.0) -> str:
         metadata = {
@@ -197,7 +199,7 @@ class Arena:
             groups=_cell_groups(servers["supervisor"].pid),
             descriptors={name: _descriptors(servers[name].pid) for name in ("supervisor", "zygote")},
             files=tuple(_files(self.runtime.data_dir / "executor", mine)),
-            shared_memory="".join(Path(f"/proc/sysvipc/{kind}").read_text() for kind in ("shm", "msg", "sem")),
+            shared_memory=sum(_lines(f"/proc/sysvipc/{kind}") for kind in ("shm", "msg", "sem")),
             unreaped=len(others),
         )
 
@@ -228,7 +230,7 @@ def _descriptors(pid: int) -> tuple[str, ...]:
 def _files(folder: Path, uid: int) -> list[str]:
     """The spools and pins of an executor, and what its uid has in the places that everyone may write."""
     found = [str(path) for path in folder.glob("spool/*")]
-    for place in ("/tmp", "/dev/shm", "/var/tmp"):  # noqa: S108
+    for place in ("/tmp", "/dev/shm", "/var/tmp"):
         for path in Path(place).iterdir():
             try:
                 ours = path.name.startswith("aerlock-")  # of a test, maybe of another one
@@ -237,4 +239,3 @@ def _files(folder: Path, uid: int) -> list[str]:
             except FileNotFoundError:
                 continue
     return sorted(found)
-

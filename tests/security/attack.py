@@ -1,4 +1,4 @@
-"""What hostile programs share: raw system calls, and frames written past the messenger. Uploaded with each."""
+"""What hostile programs share: raw system calls, and frames written past the messenger."""
 
 import ctypes
 import os

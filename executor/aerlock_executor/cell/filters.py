@@ -69,7 +69,7 @@ _PROCESS = """
 # descriptor travels over it, without connect and addresses it leads nowhere.
 _SOCKETS = "getpeername getsockname getsockopt recvfrom shutdown"
 
-# Not sendfile: a byte of a page in a pipe or a socket holds the page, which no limit counts once its file is gone.
+# Not sendfile: a byte in a pipe or a socket holds its page, which no limit counts once the file is gone.
 _ALLOWED = " ".join((_FILES, _EVENTS, _MEMORY, _SIGNALS, _TIME, _PROCESS, _SOCKETS))
 
 # Scratch is memory, so there is nothing to do; on files that all read it would flush the host's disk, or drop

@@ -1,8 +1,7 @@
-# Makes programs, setuid ones too, and libraries where it may write, and executes them. Expected: an empty list.
+# Makes programs and libraries where it may write, and executes them. Expected: an empty list.
 import ctypes
 import mmap
 import os
-import sysconfig
 
 from attack import succeeded
 
@@ -15,7 +14,7 @@ def main(backend, user_messenger, **kwargs):
     with open(library, "rb") as source, open("/tmp/libm.so", "wb") as target:
         target.write(source.read())
     script = os.open("/tmp/libm.so", os.O_RDONLY)
-    loader = os.path.realpath(f"/lib64/ld-linux-{sysconfig.get_platform().split('-')[-1].replace('_', '-')}.so.2")
+    loader = next(line.split()[-1] for line in open("/proc/self/maps") if "/ld-" in line)
     return succeeded(
         {
             "execute": lambda: os.execv("/tmp/script", ["script"]),

@@ -1,4 +1,4 @@
-# Reopens what it may read for writing, by magic links, handles and links of descriptors. Expected: an empty list.
+# Reopens what it may read for writing, by magic links and handles. Expected: an empty list.
 import os
 
 from attack import let_through, libc, succeeded

@@ -1,4 +1,4 @@
-# Writes half frames from many threads between those of the messenger. Expected: a protocol error, or no result.
+# Writes half frames between those of the messenger. Expected: a protocol error, or an invalid result.
 import os
 import threading
 

@@ -10,7 +10,13 @@ from aerlock_executor.v1.cell_pb2 import CellFrame
 def main(backend, user_messenger, **kwargs):
     text = "x" * 500_000
     failure = JobFailure(
-        reason=FAILURE_REASON_PROGRAM_ERROR, message=text, traceback=text, signal=9, exit_code=7, limit=1, used=2
+        reason=FAILURE_REASON_PROGRAM_ERROR,
+        message=text,
+        traceback=text,
+        signal=9,
+        exit_code=7,
+        limit=1,
+        used=2,
     )
     write_frame(CellFrame(failure=failure).SerializeToString())
     os._exit(1)

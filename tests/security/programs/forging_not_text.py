@@ -5,5 +5,5 @@ from attack import write_frame
 
 
 def main(backend, user_messenger, **kwargs):
-    write_frame(bytes.fromhex("2206" "0801" "1202" "fffe"))
+    write_frame(bytes.fromhex("220608011202fffe"))
     time.sleep(600)

@@ -8,7 +8,9 @@ from aerlock_executor.v1.executor_pb2 import TaskEnded, TaskEvent
 
 
 def main(backend, user_messenger, **kwargs):
-    forged = TaskEvent(offset=1 << 40, ended=TaskEnded(state=JOB_STATE_CANCELLED, usage=JobUsage(output_bytes=1)))
+    forged = TaskEvent(
+        offset=1 << 40, ended=TaskEnded(state=JOB_STATE_CANCELLED, usage=JobUsage(output_bytes=1))
+    )
     payload = forged.SerializeToString()
     hidden = bytes.fromhex("aa1f") + bytes([len(payload)]) + payload  # an unknown field
     write_frame(hidden + bytes.fromhex("12021807") + hidden)

@@ -12,6 +12,9 @@ def main(backend, user_messenger, **kwargs):
     found = set()
     for command in [*range(2_048), 1 << 31, 5 | 1 << 32, 1031 | 1 << 32]:
         for fd in (file, reader):
-            if command not in ALLOWED and -syscall("fcntl", fd, command, 1 << 20) not in ANSWERS_OF_THE_FILTER:
+            if (
+                command not in ALLOWED
+                and -syscall("fcntl", fd, command, 1 << 20) not in ANSWERS_OF_THE_FILTER
+            ):
                 found.add(command)
     return sorted(found) + let_through({"flock": ("flock", file, 1)})

@@ -5,7 +5,16 @@ from attack import syscall
 
 ALLOWED = {0x541B, 0x5421, 0x5450, 0x5451, 0x5401, 0x5413}
 ENOTTY = 25
-LARGE = (0x80045430, 0x40045431, 0x5412 | 1 << 32, 0x541C | 1 << 40, 0xC0189436, 0x40086602, 0x40049409, 0xB702)
+LARGE = (
+    0x80045430,
+    0x40045431,
+    0x5412 | 1 << 32,
+    0x541C | 1 << 40,
+    0xC0189436,
+    0x40086602,
+    0x40049409,
+    0xB702,
+)
 
 
 def main(backend, user_messenger, **kwargs):

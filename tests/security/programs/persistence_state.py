@@ -1,4 +1,4 @@
-# Changes all of its own state that it can; run again it finds none changed. Expected: an empty list, each time.
+# Changes all of its own state that it can; run again it finds none changed. Expected: an empty list.
 import gc
 import locale
 import os
