@@ -162,6 +162,12 @@ class Arena:
             assert time.monotonic() < deadline, f"before: {before}\nafter: {after}"
             time.sleep(0.05)
 
+    def await_interim(self, job) -> None:
+        """Returns when a job of the attacker has published something."""
+        published = threading.Event()
+        job.stream_results(lambda *_: published.set())
+        assert published.wait(60)
+
     def server(self, name: str) -> psutil.Process:
         """The process of the supervisor, the gateway or the zygote."""
         return psutil.Process(self._traces().servers[name])

@@ -2,14 +2,12 @@
 
 import platform
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 
 import pytest
-from security.arena import ATTACKERS, MEBIBYTE, PROGRAMS, SETTINGS, Arena
+from security.arena import ATTACKERS, MEBIBYTE, PROGRAMS, Arena
 from security.expectations import ANY, EXPECTATIONS, Expectation
 
 from aerlock.codec import from_value
-from aerlock.local_runtime import running_locally
 from aerlock.v1.jobs_pb2 import FailureReason, JobEvent, JobState
 
 # Beside as many spinning jobs as there are slots a canary gets its share of the cores; the machine of a
@@ -17,12 +15,6 @@ from aerlock.v1.jobs_pb2 import FailureReason, JobEvent, JobState
 LATE = 25
 # What allocators and caches may keep of the largest job.
 MOST_GROWTH = {"supervisor": 96 * MEBIBYTE, "zygote": 4 * MEBIBYTE}
-
-
-@pytest.fixture(scope="module")
-def arena():
-    with running_locally(SETTINGS) as runtime, ExitStack() as stack:
-        yield Arena(runtime, stack)
 
 
 @pytest.fixture(scope="module")
