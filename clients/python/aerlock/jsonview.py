@@ -4,7 +4,8 @@
   infinities, which JSON lacks, are the strings "NaN", "Infinity" and "-Infinity";
 - a complex number is ``{"__type__": "complex", "__value__": [re, im]}``;
 - an array of up to 10,000 elements in up to 20,000 lists is nested lists; a larger one is
-  ``{"__type__": "ndarray"}``, and a blob is ``{"__type__": "blob"}``: what they would be as lists or maps is not looked at (`is_opaque`);
+  ``{"__type__": "ndarray"}``, and a blob is ``{"__type__": "blob"}``: what they would be as lists or
+  maps is not looked at (`is_opaque`);
 - a moment in time is its RFC 3339 string;
 - circuits, bytes and tagged values are ``{"__type__": name}`` without payload, except the tags around
   what a schema and a person take for plain data (`SEE_THROUGH_TAGS`,
