@@ -199,7 +199,14 @@ class JobServiceServicer:
     def CancelJob(self, request, context):
         """Asks for a job to be cancelled. A queued job is CANCELLED at once, a
         running one CANCELLING until its processes are gone, and one that has
-        ended stays as it is: the answer says which. Calling it again is harmless.
+        ended stays as it is: the answer says which. Calling it again is harmless,
+        and makes it neither sooner nor later.
+
+        A running program gets SIGINT (in Python a KeyboardInterrupt), after a grace
+        of some seconds SIGTERM, and a second later nothing of it runs any more.
+        However it ends, the job is CANCELLED: what it publishes meanwhile is kept,
+        what it returns is not. Only a program whose result has come already, and
+        that needs no signal to end, is COMPLETED.
 
         Errors:
         - NOT_FOUND (JOB_NOT_FOUND).

@@ -120,7 +120,14 @@ class JobServiceStub:
     CancelJob: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.CancelJobRequest, _jobs_pb2.CancelJobResponse]
     """Asks for a job to be cancelled. A queued job is CANCELLED at once, a
     running one CANCELLING until its processes are gone, and one that has
-    ended stays as it is: the answer says which. Calling it again is harmless.
+    ended stays as it is: the answer says which. Calling it again is harmless,
+    and makes it neither sooner nor later.
+
+    A running program gets SIGINT (in Python a KeyboardInterrupt), after a grace
+    of some seconds SIGTERM, and a second later nothing of it runs any more.
+    However it ends, the job is CANCELLED: what it publishes meanwhile is kept,
+    what it returns is not. Only a program whose result has come already, and
+    that needs no signal to end, is COMPLETED.
 
     Errors:
     - NOT_FOUND (JOB_NOT_FOUND).
@@ -235,7 +242,14 @@ class JobServiceAsyncStub(JobServiceStub):
     CancelJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.CancelJobRequest, _jobs_pb2.CancelJobResponse]  # type: ignore[assignment]
     """Asks for a job to be cancelled. A queued job is CANCELLED at once, a
     running one CANCELLING until its processes are gone, and one that has
-    ended stays as it is: the answer says which. Calling it again is harmless.
+    ended stays as it is: the answer says which. Calling it again is harmless,
+    and makes it neither sooner nor later.
+
+    A running program gets SIGINT (in Python a KeyboardInterrupt), after a grace
+    of some seconds SIGTERM, and a second later nothing of it runs any more.
+    However it ends, the job is CANCELLED: what it publishes meanwhile is kept,
+    what it returns is not. Only a program whose result has come already, and
+    that needs no signal to end, is COMPLETED.
 
     Errors:
     - NOT_FOUND (JOB_NOT_FOUND).
@@ -383,7 +397,14 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_jobs_pb2.CancelJobResponse, _abc.Awaitable[_jobs_pb2.CancelJobResponse]]:
         """Asks for a job to be cancelled. A queued job is CANCELLED at once, a
         running one CANCELLING until its processes are gone, and one that has
-        ended stays as it is: the answer says which. Calling it again is harmless.
+        ended stays as it is: the answer says which. Calling it again is harmless,
+        and makes it neither sooner nor later.
+
+        A running program gets SIGINT (in Python a KeyboardInterrupt), after a grace
+        of some seconds SIGTERM, and a second later nothing of it runs any more.
+        However it ends, the job is CANCELLED: what it publishes meanwhile is kept,
+        what it returns is not. Only a program whose result has come already, and
+        that needs no signal to end, is COMPLETED.
 
         Errors:
         - NOT_FOUND (JOB_NOT_FOUND).
