@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import aerlock
 from aerlock.v1.backends_pb2 import Backend
-from aerlock_executor.bubblewrap import command, find_bubblewrap, root_directories
+from aerlock_executor.bubblewrap import command, find_bubblewrap
 from aerlock_executor.cell.frames import FrameError, receive_frame
 from aerlock_executor.cell.limits import CellLimits
-from aerlock_executor.cell.zygote_options import ZygoteOptions
+from aerlock_executor.cell.zygote_options import CELL_PROTOCOL, ZygoteOptions
 from aerlock_executor.cgroups import CellGroup, Cgroups
+from aerlock_executor.interpreter import Interpreter
 from aerlock_executor.running_cell import Cell, CellExit, CellLife, ZygoteError
 from aerlock_executor.v1.cell_pb2 import CellFrame
 
@@ -70,7 +72,9 @@ class Zygote:
         self._watcher = asyncio.create_task(self._watch())
 
     @classmethod
-    async def start(cls, limits: CellLimits, cgroups: Cgroups | None = None) -> "Zygote":
+    async def start(
+        cls, limits: CellLimits, interpreter: Interpreter, cgroups: Cgroups | None = None
+    ) -> "Zygote":
         """Starts a zygote and returns when it is ready to make cells (about two seconds).
 
         Each cell gets control groups of its own among ``cgroups``.
@@ -85,10 +89,10 @@ class Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         info_reader, info_writer = os.pipe()
         try:
-            options = ZygoteOptions(theirs.fileno(), limits, root_directories())
+            options = ZygoteOptions(theirs.fileno(), limits, interpreter.directories)
             arguments = ("-m", "aerlock_executor.cell.zygote", options.to_json())
             process = await asyncio.create_subprocess_exec(
-                *command(bubblewrap, limits, arguments, info_writer),
+                *command(bubblewrap, limits, arguments, interpreter, info_writer),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
@@ -239,11 +243,19 @@ class Zygote:
 
     def _handle(self, message: dict[str, Any]) -> None:
         if "ready" in message:
-            self._ready.set_result(_read_info(message["ready"]))
+            self._take_ready(message["ready"])
         elif life := self._cells.pop(message.get("ended", 0), None):
             life.end(message)
             self._discard(life.group)
             self._fewer.set()
+
+    def _take_ready(self, fields: dict[str, Any]) -> None:
+        protocol = fields.get("protocol", 0)
+        if protocol == CELL_PROTOCOL:
+            self._ready.set_result(_read_info(fields))
+        else:
+            reason = f"its Aerlock speaks the cell protocol {protocol}, and the executor {CELL_PROTOCOL}"
+            self._ready.set_exception(ZygoteError(f"{reason}: install {aerlock.__version__} there"))
 
     def _close_control(self) -> None:
         if self._control.fileno() >= 0:

@@ -84,6 +84,12 @@ class GatewaySettings(ServerSettings):
         4000, ge=1, description="streams of events, WatchJob and WatchJobs, that may be open at the same time"
     )
     max_streams_per_account: int = Field(1000, ge=1, description="such streams of one account")
+    keepalive_interval: float = Field(
+        60.0,
+        ge=0.1,
+        le=86_400,
+        description="seconds without traffic after which a client is pinged; it may ping twice as often",
+    )
     max_execution_time: int = Field(10_800, ge=1, description="wall time limit of any job, in seconds")
     max_blob_bytes: int = Field(1 << 30, ge=1, description="bytes of the largest value")
     max_upload_bytes: int = Field(

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from documents import code_block, printed_by
 
 from aerlock import (
     InputValueError,
@@ -23,7 +23,6 @@ from aerlock import (
 from aerlock.local_runtime import running_locally
 from aerlock.v1 import accounts_pb2, accounts_pb2_grpc
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs/jobs.md"
 OPTIONS = {"backend_name": "aer_simulator"}
 SOURCE = """
 import time
@@ -244,15 +243,10 @@ def test_commands_list_what_their_filters_take(stack, service):
     assert aerlock(stack, "jobs", "--tag", mark, "--pending", "--json").strip() == "[]"
 
 
-def code_block(language: str) -> str:
-    block, *_ = re.findall(rf"^```{language}\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
-    return block
-
-
 def test_sessions_of_the_documentation_run_as_they_stand(make_stack):
     runtime = make_stack()
     environment = {**runtime.environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    session = code_block("python")
+    session = code_block("jobs.md", "Lists", "python")
     result = subprocess.run(
         [sys.executable, "-c", session],
         env=environment,
@@ -262,12 +256,12 @@ def test_sessions_of_the_documentation_run_as_they_stand(make_stack):
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines() == re.findall(r"print\(.*\)  # (.*)", session)
+    assert result.stdout.splitlines() == printed_by(session)
     with RuntimeService(address=runtime.address, token=runtime.token) as service:
         job = service.run("hello-world", {**OPTIONS, "job_tags": ["paper"]}, {"iterations": 0})
         job.wait_for_final_state(60)
         shell = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", code_block("sh")],
+            ["bash", "-euo", "pipefail", "-c", code_block("jobs.md", "On the command line", "sh")],
             env=environment,
             capture_output=True,
             text=True,

@@ -33,6 +33,8 @@ def test_final_result_and_exit_0_is_completed():
         (Observations(final_result=FINAL, exit=exited(signal=signal.SIGSEGV)), "CRASHED"),
         (Observations(exit=exited(signal=signal.SIGXCPU, cpu_seconds=10.2)), "CPU_LIMIT"),
         (Observations(exit=exited(signal=signal.SIGKILL, cpu_seconds=11.0)), "CPU_LIMIT"),
+        (Observations(exit=exited(signal=signal.SIGXCPU, cpu_seconds=9.8)), "CPU_LIMIT"),
+        (Observations(exit=exited(signal=signal.SIGXCPU, cpu_seconds=8.8)), "CRASHED"),
         (Observations(exit=exited(signal=signal.SIGKILL)), "CRASHED"),
         (Observations(exit=None), "EXECUTOR_LOST"),
     ],

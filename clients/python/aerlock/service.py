@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from aerlock._catalog import Catalog
-from aerlock._channel import Connection
+from aerlock._channel import KEEPALIVE_SECONDS, Connection
 from aerlock._job_filter import list_request
 from aerlock._pages import sliced
 from aerlock._times import to_duration
@@ -24,6 +24,8 @@ from aerlock.result_decoder import ResultDecoder, check_decoder
 from aerlock.v1 import backends_pb2, jobs_pb2, server_pb2
 from aerlock.v1.values_pb2 import MapValue
 
+_LONGEST_KEEPALIVE_SECONDS: Final = 86_400
+
 
 class RuntimeService(Catalog):
     """A client of one server, for one account.
@@ -33,7 +35,10 @@ class RuntimeService(Catalog):
     credentials file that ``aerlock up`` writes. Beyond this machine the
     connection is TLS: ``root_certificates`` is a PEM file with the authorities
     to trust in place of the public ones, ``client_certificate`` and
-    ``client_key`` are for a server that asks for them. Safe to use from any thread.
+    ``client_key`` are for a server that asks for them. While someone waits, a
+    connection is pinged after ``keepalive_seconds`` without traffic, so that no
+    router forgets it; the server takes pings half as far apart as its own. Safe to
+    use from any thread, and in no forked process: there, make another.
     Every method raises the exceptions of `aerlock.exceptions`; besides, an
     argument of a type other than its annotation, and an input that no value can
     carry, raise TypeError or ValueError.
@@ -47,10 +52,15 @@ class RuntimeService(Catalog):
         root_certificates: str | Path | None = None,
         client_certificate: str | Path | None = None,
         client_key: str | Path | None = None,
+        keepalive_seconds: float = KEEPALIVE_SECONDS,
     ) -> None:
         files = (root_certificates, client_certificate, client_key)
         tls = TlsFiles(*(str(path) if path else None for path in files))
-        self._connection = Connection(resolve_credentials(address, token, tls))
+        if not 0.1 <= keepalive_seconds <= _LONGEST_KEEPALIVE_SECONDS:
+            raise InputValueError(
+                f"keepalive_seconds is {keepalive_seconds:g}; give 0.1 to {_LONGEST_KEEPALIVE_SECONDS:,}"
+            )
+        self._connection = Connection(resolve_credentials(address, token, tls), keepalive_seconds)
         self._watcher = Watcher(self._connection)
         self._values = Values(self._connection)
 
@@ -154,7 +164,9 @@ class RuntimeService(Catalog):
         return self._connection.call(self._connection.server.GetServerInfo, server_pb2.GetServerInfoRequest())
 
     def close(self) -> None:
-        """Ends the streams and the connection; jobs go on."""
+        """Ends the streams and the connection; jobs go on. In a forked process it does nothing."""
+        if self._connection.is_inherited:
+            return
         self._watcher.close()
         self._connection.close()
 

@@ -44,7 +44,7 @@ def describe(error: BaseException, program_files: Container[str]) -> JobFailure:
             error = _alone(error)
         failure.message = _shortened(_message(error), MAX_MESSAGE_BYTES)
         failure.traceback = _shortened(_traceback(error, program_files), MAX_TRACEBACK_BYTES)
-    except Exception:
+    except BaseException:  # of the program's own methods, which may raise anything
         failure.message = failure.message or "The program raised an exception that cannot be shown."
     return failure
 

@@ -457,6 +457,7 @@ class GetExecutorInfoResponse(_message.Message):
     QISKIT_VERSION_FIELD_NUMBER: _builtins.int
     QPY_VERSION_FIELD_NUMBER: _builtins.int
     CODEC_VERSION_FIELD_NUMBER: _builtins.int
+    ENVIRONMENTS_FIELD_NUMBER: _builtins.int
     slots: _builtins.int
     """Tasks that may run at the same time."""
     isolation_tier: _builtins.str
@@ -466,6 +467,10 @@ class GetExecutorInfoResponse(_message.Message):
     """The version of the codec's registry in the cells."""
     @_builtins.property
     def backends(self) -> _containers.RepeatedCompositeFieldContainer[_backends_pb2.Backend]: ...
+    @_builtins.property
+    def environments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The names that StartTaskRequest.environment may have, "default" first."""
+
     def __init__(
         self,
         *,
@@ -475,10 +480,11 @@ class GetExecutorInfoResponse(_message.Message):
         qiskit_version: _builtins.str = ...,
         qpy_version: _builtins.int = ...,
         codec_version: _builtins.int = ...,
+        environments: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backends", b"backends", "codec_version", b"codec_version", "isolation_tier", b"isolation_tier", "qiskit_version", b"qiskit_version", "qpy_version", b"qpy_version", "slots", b"slots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backends", b"backends", "codec_version", b"codec_version", "environments", b"environments", "isolation_tier", b"isolation_tier", "qiskit_version", b"qiskit_version", "qpy_version", b"qpy_version", "slots", b"slots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -199,7 +199,10 @@ class Job(_message.Message):
     last_sequence: _builtins.int
     """The sequence of the newest event."""
     queue_position: _builtins.int
-    """While QUEUED: jobs ahead of this one."""
+    """While QUEUED: how many jobs would start before this one if none ended and
+    none were submitted. The account with the fewest running jobs comes first,
+    and accounts take turns. A limit of the account may keep a job longer.
+    """
     isolation_tier: _builtins.str
     """The tier of isolation that the job ran in ("full"); empty before it runs."""
     @_builtins.property
@@ -566,7 +569,9 @@ class JobOptions(_message.Message):
     LOG_LEVEL_FIELD_NUMBER: _builtins.int
     MAX_EXECUTION_TIME_FIELD_NUMBER: _builtins.int
     image: _builtins.str
-    """The environment to run in; empty is "default", the one that there is."""
+    """The environment to run in, one of GetServerInfoResponse.environments; empty
+    is "default". The original's name for it.
+    """
     log_level: _builtins.str
     """DEBUG, INFO, WARNING, ERROR or CRITICAL; empty is WARNING. Sets the level
     of the program's root logger.
@@ -736,7 +741,7 @@ class ListJobsRequest(_message.Message):
     """"create_time desc", which is the default, or "create_time"."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[Global___JobState.ValueType]:
-        """Only jobs in one of these states; empty means any."""
+        """Only jobs in one of these states, at most 16; empty means any."""
 
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
