@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FUZZ_CASES ?= 10000
+SECURITY_JOBS ?= 100
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test unit fuzz check lint types protos bench image-test fmt clean
+.PHONY: help setup system demo test unit security fuzz check lint types protos bench image-test fmt clean
 
 help:  ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,6 +33,9 @@ test: setup  ## Run every test
 
 unit: setup  ## Run the tests that need no server
 	$(BIN)/pytest tests/unit
+
+security: setup  ## Run hostile programs and see what they can do: SECURITY_JOBS of them in a row (100)
+	SECURITY_JOBS=$(SECURITY_JOBS) $(BIN)/pytest tests/security tests/unit/test_seccomp.py tests/unit/test_verdict.py --durations=10
 
 fuzz: setup $(VENV)/.fuzz  ## Fuzz what reads strangers' bytes: FUZZ_CASES inputs each (10,000)
 	@$(BIN)/python tests/fuzz/run.py --cases $(FUZZ_CASES)

@@ -21,6 +21,7 @@ import grpc
 from baselines import BARE_SERVICE, flush_milliseconds
 from catalog_rows import catalog_rows
 from google.protobuf.duration_pb2 import Duration
+from job_rows import job_rows
 from report import Row, median, ms, report
 from rich.console import Console
 from rich.table import Table
@@ -215,6 +216,7 @@ def measure(quick: bool) -> Iterator[Row]:
     rounds = 2 if quick else 7
     yield from value_rows(rounds)
     yield from catalog_rows(10_000 if quick else 100_000, rounds * 4)
+    yield from job_rows(20_000 if quick else 1_000_000, rounds * 4)
     settings = {
         "AERLOCK_EXECUTOR_SLOTS": str(SLOTS),
         "AERLOCK_EXECUTOR_WARM_CELLS": "2",

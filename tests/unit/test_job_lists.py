@@ -133,7 +133,9 @@ def test_no_list_scans_a_table_or_sorts(connection):
             assert not [step for step in plan if "TEMP B-TREE" in step], (sql, plan)
             scans = [step for step in plan if step.startswith(("SCAN jobs", "SCAN job_tags"))]
             # All of everyone's is the whole of its index, in order.
-            everything = listing.owner is None and not (listing.tags or listing.program_id or listing.states)
+            everything = listing.owner is None and not (
+                listing.tags or listing.program_id or 0 < len(listing.states) < 4
+            )
             assert len(scans) <= everything, (sql, plan)
             reads = [step for step in plan if " USING INDEX " in step]
             assert not reads, (sql, plan)

@@ -173,6 +173,8 @@ async def test_steps_are_small_and_give_the_room_back():
             before, pages = pages, await page_count(gateway)
             assert 0 < before - pages <= 256 + 2  # and those that said where these are
         assert await page_count(gateway) < 200
+        await gateway.database.checkpoint()
+        assert gateway.database._path.stat().st_size == await page_count(gateway) * 4096
 
 
 async def stored_bytes(gateway) -> int:

@@ -58,14 +58,15 @@ def read_page(connection: sqlite3.Connection, listing: Listing, size: int) -> tu
     """Returns a page and the token of the next: at most ``size`` jobs, and as many as fit into one."""
     page: list[JobRow] = []
     room = _LARGEST_PAGE
-    for row in job_lists.rows(connection, listing, size + 1):
+    scan = job_lists.rarest_first(connection, listing)
+    for row in job_lists.rows(connection, scan, size + 1):
         room -= _SMALLEST_JOB + len(row.options) + len(row.tags) + len(row.failure or b"")
         if len(page) == size or (page and room < 0):
             last: Place | None = (page[-1].create_time, page[-1].id)
             break
         page.append(row)
     else:
-        last = job_lists.last_scanned(connection, listing)
+        last = job_lists.last_scanned(connection, scan)
     return to_messages(connection, page), _make_token(listing, last) if last else ""
 
 

@@ -16,7 +16,7 @@ from aerlock_gateway.store.database import Database
 
 logger = logging.getLogger(__name__)
 
-_SECONDS: Final = 5.0
+_SECONDS: Final = 10.0
 _JOBS_PER_STEP: Final = 100
 # Pages that are left for what comes next: 16 MiB.
 _SPARE_PAGES: Final = 4096
@@ -71,8 +71,11 @@ class Retention:
         """Takes the deleted jobs whose time has come from the database, and gives their room back."""
         while await self._step(lambda connection: deletion.purge_some(connection, clock.now())):
             pass
+        gave_back = False
         while await self._step(partial(deletion.give_back, spare=_SPARE_PAGES)):
-            pass
+            gave_back = True
+        if gave_back:
+            await self._database.checkpoint()
 
     def _hide_oldest(self, connection: sqlite3.Connection, kept: deletion.Kept) -> bool:
         """Hides some of the jobs that must go; returns whether there may be more of them."""

@@ -32,7 +32,6 @@ from aerlock_gateway.store import audit, blobs, jobs, programs, queue
 from aerlock_gateway.store.database import Database
 
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-_ENVIRONMENT: Final = "default"
 _ID_ALPHABET: Final = string.ascii_lowercase + string.digits
 _ID_LENGTH: Final = 20
 
@@ -80,13 +79,14 @@ class Runs:
             return await self._described(row)
         program = program_to_message(row)
         self._check_backend(request.backend_name, program)
+        environment = self._link.find_environment(request.options.image)
         inputs, refs = await resolve_inputs(
             self._checker, caller.name, request.inputs, json.loads(row.signature), program.parameters_schema
         )
         if refs:
             # Ahead of the transaction, which looks again: the one writer is not for refusing.
             await self._database.read(partial(check_visible, account=caller.name, inputs=inputs, refs=refs))
-        job = self._new_job(caller.name, request, row, program, inputs)
+        job = self._new_job(caller.name, request, row, program, environment, inputs)
         return await self._create(caller, key, job, inputs, refs)
 
     async def _create(
@@ -129,6 +129,7 @@ class Runs:
         request: RunProgramRequest,
         row: programs.ProgramRow,
         program: Program,
+        environment: str,
         inputs: MapValue,
     ) -> jobs.NewJob:
         limits = [
@@ -140,7 +141,7 @@ class Runs:
         limit = Duration()
         limit.FromNanoseconds(min(limits))
         options = JobOptions(
-            image=request.options.image or _ENVIRONMENT,
+            image=environment,
             log_level=request.options.log_level or "WARNING",
             max_execution_time=limit,
         )
@@ -172,7 +173,6 @@ def _check_request(request: RunProgramRequest) -> None:
         "options.log_level",
         f"must be one of {', '.join(_LOG_LEVELS)}",
     )
-    require(options.image in ("", _ENVIRONMENT), "options.image", f'must be empty or "{_ENVIRONMENT}"')
     require(
         not options.HasField("max_execution_time") or is_execution_time(options.max_execution_time),
         "options.max_execution_time",

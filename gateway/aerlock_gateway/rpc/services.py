@@ -143,4 +143,5 @@ class ServerService(server_pb2_grpc.ServerServiceServicer):
             response.qpy_version = info.qpy_version
             response.qiskit_version = info.qiskit_version
             response.codec_version = info.codec_version
+            response.environments.extend(info.environments)
         return response

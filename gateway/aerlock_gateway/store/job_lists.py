@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from aerlock_gateway.store.job_tables import KEPT
@@ -17,6 +17,8 @@ MOST_SCANNED: Final = 20_000
 MOST_SCANNED_BY_TAG: Final = 2_000
 """The same for lists by tags, whose other filters read each job."""
 
+# Each state comes from a part of the index of its own; of more of them most jobs are taken anyway.
+_MOST_MERGED: Final = 3
 _PLACE: Final = "create_time, id"
 _FILTERED: Final = "state, program_id, backend_name"
 
@@ -44,6 +46,22 @@ class Listing:
     def most_scanned(self) -> int:
         """How many entries of its index one page looks at."""
         return MOST_SCANNED_BY_TAG if self.tags else MOST_SCANNED
+
+
+def rarest_first(connection: sqlite3.Connection, listing: Listing) -> Listing:
+    """Returns the same list with its rarest tag first, by which its jobs are looked up."""
+    if len(listing.tags) < 2:
+        return listing
+    of_owner = "" if listing.owner is None else " AND owner = :owner"
+    tagged = f"SELECT 1 FROM job_tags WHERE tag = :tag{of_owner} LIMIT {MOST_SCANNED_BY_TAG}"
+
+    def count(tag: str) -> int:
+        (number,) = connection.execute(
+            f"SELECT count(*) FROM ({tagged})", {"tag": tag, "owner": listing.owner}
+        ).fetchone()
+        return int(number)
+
+    return replace(listing, tags=tuple(sorted(listing.tags, key=count)))
 
 
 def rows(connection: sqlite3.Connection, listing: Listing, limit: int) -> Iterator[JobRow]:
@@ -91,7 +109,7 @@ def _scan(listing: Listing) -> tuple[str, Parameters]:
         index = f"jobs_of_{whose}_by_program"
         selects = [_select(listing, index, " AND program_id = :program_id", parameters)]
         parameters["program_id"] = listing.program_id
-    elif listing.states:
+    elif 0 < len(listing.states) <= _MOST_MERGED:
         index = f"jobs_of_{whose}_by_state"
         selects = [
             _select(listing, index, f" AND state = {int(state)}", parameters) for state in listing.states

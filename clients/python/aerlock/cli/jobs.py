@@ -11,9 +11,11 @@ import typer
 from aerlock._job_filter import list_request
 from aerlock._times import to_local_time
 from aerlock.cli.calls import PAGE, Json, connected, fail, pages, print_list, to_dict
+from aerlock.cli.logs import print_logs
 from aerlock.v1 import jobs_pb2
 
-job_app = typer.Typer(no_args_is_help=True, help="Show, tag, cancel and delete jobs.")
+job_app = typer.Typer(no_args_is_help=True, help="Show, tag, cancel and delete jobs, and print their logs.")
+job_app.command("logs")(print_logs)
 
 
 class State(StrEnum):
