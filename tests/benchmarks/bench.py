@@ -21,6 +21,7 @@ import grpc
 from baselines import BARE_SERVICE, flush_milliseconds
 from catalog_rows import catalog_rows
 from google.protobuf.duration_pb2 import Duration
+from neighbour_rows import neighbour_rows
 from report import Row, median, ms, report
 from rich.console import Console
 from rich.table import Table
@@ -224,6 +225,8 @@ def measure(quick: bool) -> Iterator[Row]:
             yield round_trip_row(runtime, folder, rounds * 4)
             yield jobs_row(runtime, 10 if quick else 60)
             yield events_row(runtime, folder, 20_000 if quick else 200_000)
+        with running_locally({**settings, "AERLOCK_EXECUTOR_CANCEL_GRACE": "0"}) as runtime:
+            yield from neighbour_rows(Client(runtime), 1 if quick else 4)
         with running_locally({**settings, "AERLOCK_EXECUTOR_WARM_CELLS": "0"}) as runtime:
             yield from start_rows(runtime, "without a pool", {"publish-once": 25, "hello-world": 20}, rounds)
 
