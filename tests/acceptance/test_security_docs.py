@@ -8,7 +8,7 @@ from security.expectations import EXPECTATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "SECURITY.md").read_text()
-TESTS = [path for path in (ROOT / "tests").rglob("test_*.py")]
+TESTS = list((ROOT / "tests").rglob("test_*.py"))
 FUNCTIONS = {
     name
     for path in TESTS
