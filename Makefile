@@ -65,6 +65,9 @@ protos: setup  ## Generate the Python stubs from protos/
 bench: setup  ## Measure, print a table of ratios, write build/bench.json
 	@$(BIN)/python tests/benchmarks/bench.py
 
+load: setup  ## Many jobs and watchers at once: rates, delays, memory; LOAD_ROUNDS, LOAD_WATCHERS … (4, 200)
+	@$(BIN)/python tests/load/load.py
+
 image-test: setup  ## Execute the Dockerfile's steps in a clean root (as root)
 	@command -v debootstrap >/dev/null || test "$$(id -u)" -ne 0 || apt-get install -qq --yes --no-install-recommends debootstrap >/dev/null
 	@$(BIN)/python scripts/run_dockerfile.py

@@ -11,8 +11,8 @@ from aerlock.v1.jobs_pb2 import (
     JobFailure,
 )
 from aerlock.v1.values_pb2 import Value
+from aerlock_executor.running_cell import CellExit
 from aerlock_executor.v1.executor_pb2 import TaskEnded
-from aerlock_executor.zygote import CellExit
 
 # What a program may claim as the reason why it raised. Everything else is found outside of it.
 CLAIMABLE_REASONS = frozenset(
@@ -56,13 +56,13 @@ def judge(seen: Observations, cpu_limit_seconds: int) -> TaskEnded:
         return _failed(
             FailureReason.FAILURE_REASON_EXECUTOR_LOST, "The executor lost the cell that ran the job."
         )
-    if seen.exit.out_of_memory and seen.exit.exit_code is None:
-        return _failed(
-            FailureReason.FAILURE_REASON_MEMORY_LIMIT,
-            "The kernel ended the program: with its files in /tmp it used more memory than it may.",
-            used=seen.exit.peak_memory_bytes,
-        )
     if seen.exit.signal is not None:
+        if seen.exit.out_of_memory and seen.exit.signal == signal.SIGKILL:
+            return _failed(
+                FailureReason.FAILURE_REASON_MEMORY_LIMIT,
+                "The program used more memory than a cell may have.",
+                used=seen.exit.peak_memory_bytes,
+            )
         return _judge_signal(seen.exit.signal, seen.exit.cpu_seconds, cpu_limit_seconds)
     if seen.final_result is not None and seen.exit.exit_code == 0:
         return TaskEnded(state=JOB_STATE_COMPLETED)

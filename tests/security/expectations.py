@@ -40,6 +40,7 @@ for _ in range(35):
 SIGSYS = 31
 
 EXPECTATIONS: dict[str, Expectation] = {
+    "blobs_abandoned": failed("OUTPUT_LIMIT"),
     "blobs_empty": failed("INVALID_RESULT", message="no kind set"),
     "blobs_flood": failed("OUTPUT_LIMIT"),
     "blobs_huge_claims": failed("INVALID_RESULT", message="cannot be addressed"),
@@ -154,6 +155,7 @@ EXPECTATIONS: dict[str, Expectation] = {
     "poison_nested_frames": failed("INVALID_RESULT"),
     "poison_not_numbers": Expectation(result=-(1 << 63)),
     "poison_object": failed("INVALID_RESULT"),
+    "processes_ignore_signals": failed("TIME_LIMIT", seconds=2.0),
     "poison_unknown_fields": Expectation(result=7),
     "poison_unknown_fields_deep": Expectation(result=DEEP_LISTS),
     "processes_broadcast": Expectation(result=NOTHING),

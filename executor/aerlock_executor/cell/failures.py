@@ -81,7 +81,7 @@ def _count_related(error: BaseException) -> int:
 def _alone(error: BaseException) -> BaseException:
     """What looks like ``error`` without the exceptions that belong to it."""
     kind = type(error)
-    shown = type(kind.__name__, (Exception,), {"__module__": kind.__module__})(str(error))
+    shown: Exception = type(kind.__name__, (Exception,), {"__module__": kind.__module__})(str(error))
     shown.add_note("The exceptions that belong to it are too many to show.")
     return shown.with_traceback(error.__traceback__)
 

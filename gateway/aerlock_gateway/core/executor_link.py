@@ -31,15 +31,16 @@ from aerlock_gateway.core.encoding import Batch
 from aerlock_gateway.core.joblog import JobLog, SpoolGapError
 from aerlock_gateway.core.retry import LONGEST_WAIT, SHORTEST_WAIT, Lease, insist
 from aerlock_gateway.core.scheduler import NOWHERE, Placement, Scheduler
-from aerlock_gateway.core.states import HELD_BY_EXECUTOR, TERMINAL, IllegalTransitionError
+from aerlock_gateway.core.states import TERMINAL, IllegalTransitionError
 from aerlock_gateway.core.task_calls import start_request, stream_of
-from aerlock_gateway.errors import NotFoundError, UnavailableError
+from aerlock_gateway.errors import InvalidArgumentError, NotFoundError, UnavailableError, Violation
 from aerlock_gateway.store import jobs
 from aerlock_gateway.store.database import Database
 
 logger = logging.getLogger(__name__)
 
 _CALL_SECONDS: Final = 10.0
+_DEFAULT_ENVIRONMENT: Final = "default"
 _RECONNECT: Final = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
@@ -103,8 +104,7 @@ class ExecutorLink:
 
     async def start(self) -> None:
         """Connects in the background and takes up the jobs that an earlier gateway had handed over."""
-        held = await self._read(lambda connection: jobs.in_states(connection, sorted(HELD_BY_EXECUTOR)))
-        for head in held:
+        for head in await self._read(jobs.held):
             self._follow(head)
         self._spawn(self._stay_connected())
 
@@ -136,6 +136,14 @@ class ExecutorLink:
             )
         return backends[name]
 
+    def find_environment(self, name: str) -> str:
+        """Returns the name of an environment, the default one for none; raises `InvalidArgumentError`."""
+        names = self.info.environments if self.info else [_DEFAULT_ENVIRONMENT]
+        if name and name not in names:
+            sentence = f"there is no environment {name[:64]!r}; there are {', '.join(names)}"
+            raise InvalidArgumentError.of([Violation("options.image", sentence)])
+        return name or _DEFAULT_ENVIRONMENT
+
     def cancel(self, job_id: str) -> None:
         """Has the executor end a task; tries until the task is known there or the job has ended."""
         self._spawn(self._deliver_cancel(job_id))
@@ -158,7 +166,9 @@ class ExecutorLink:
             await self._until_disconnected()
             self._scheduler.placement = NOWHERE
             await self._on_connection(False)
-            logger.warning("lost the executor; trying to connect again")
+            # Without jobs at stake it may as well have been stopped.
+            level = logging.WARNING if self._following else logging.INFO
+            logger.log(level, "lost the executor; trying to connect again")
 
     async def _until_disconnected(self) -> None:
         while (state := self._channel.get_state()) == grpc.ChannelConnectivity.READY:
@@ -287,7 +297,7 @@ class ExecutorLink:
         """Ends the tasks whose jobs have ended without them, and has their spools deleted."""
         listed = await self._stub.ListTasks(executor_pb2.ListTasksRequest(), timeout=_CALL_SECONDS)
         for task in listed.tasks:
-            row = await self._read(partial(jobs.find, job_id=task.task_id))
+            row = await self._read(partial(jobs.find, job_id=task.task_id, with_deleted=True))
             if row is None or row.state in TERMINAL:
                 self._spawn(self._discard(task.task_id, row.last_offset if row else 0))
 
