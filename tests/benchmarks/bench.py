@@ -22,6 +22,7 @@ from baselines import BARE_SERVICE, flush_milliseconds
 from catalog_rows import catalog_rows
 from google.protobuf.duration_pb2 import Duration
 from job_rows import job_rows
+from neighbour_rows import neighbour_rows
 from report import Row, median, ms, report
 from rich.console import Console
 from rich.table import Table
@@ -235,6 +236,8 @@ def measure(quick: bool) -> Iterator[Row]:
             with bare_server(folder):
                 address = f"unix:{folder / BARE_SOCKET}"
                 yield from watch_rows(Client(runtime), runtime, address, 100 if quick else 1000, 3)
+        with running_locally({**settings, "AERLOCK_EXECUTOR_CANCEL_GRACE": "0"}) as runtime:
+            yield from neighbour_rows(Client(runtime), 1 if quick else 4)
         with running_locally({**settings, "AERLOCK_EXECUTOR_WARM_CELLS": "0"}) as runtime:
             yield from start_rows(runtime, "without a pool", {"publish-once": 25, "hello-world": 20}, rounds)
 

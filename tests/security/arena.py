@@ -12,7 +12,7 @@ import grpc
 import psutil
 
 from aerlock import RuntimeService
-from aerlock.cgroup_hierarchies import own_hierarchies
+from aerlock.cgroup_hierarchies import DELEGATED, own_hierarchies
 from aerlock.cli.unprivileged import EXECUTOR_UID
 from aerlock.local_runtime import LocalRuntime
 from aerlock.v1 import accounts_pb2, accounts_pb2_grpc, jobs_pb2_grpc
@@ -216,7 +216,8 @@ def _lines(path: str) -> int:
 
 def _cell_groups(pid: int) -> int:
     """How many control groups there are of cells of an executor."""
-    return sum(len(list(one.group.rglob(f"cell-{pid}-*"))) for one in own_hierarchies())
+    places = {place for one in own_hierarchies() for place in (one.group, one.group / DELEGATED)}
+    return sum(len(list(place.glob(f"cell-{pid}-*"))) for place in places)
 
 
 def _descriptors(pid: int) -> tuple[str, ...]:

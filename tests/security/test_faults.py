@@ -37,9 +37,10 @@ def main(backend, user_messenger):
 RETURN_ONE = "def main(backend, user_messenger):\n    return 1\n"
 ZYGOTE_WITH_A_THREAD = """
 import subprocess, sys
-from aerlock_executor.bubblewrap import command, find_bubblewrap, root_directories
+from aerlock_executor.bubblewrap import command, find_bubblewrap
 from aerlock_executor.cell.limits import CellLimits
 from aerlock_executor.cell.zygote_options import ZygoteOptions
+from aerlock_executor.interpreter import Interpreter
 
 limits = CellLimits(1 << 29, 1 << 25, 128, 256, 1 << 25)
 code = '''
@@ -48,8 +49,9 @@ threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
 from aerlock_executor.cell import zygote
 zygote.main()
 '''
-options = ZygoteOptions(0, limits, root_directories())
-sys.exit(subprocess.run(command(find_bubblewrap(), limits, ("-c", code, options.to_json()))).returncode)
+interpreter = Interpreter.own()
+arguments = ("-c", code, ZygoteOptions(0, limits, interpreter.directories).to_json())
+sys.exit(subprocess.run(command(find_bubblewrap(), limits, arguments, interpreter)).returncode)
 """
 
 # Whoever enters a namespace may change it until the next exec.

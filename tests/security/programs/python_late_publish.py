@@ -22,7 +22,7 @@ def main(backend, user_messenger, **kwargs):
     def publish():
         while True:
             try:
-                user_messenger.publish("late", final=True)
+                user_messenger.publish("late")
             except Exception:
                 time.sleep(0)
 
