@@ -47,7 +47,9 @@ class Watch:
             after = _checked_sequence(request.after_sequence, row.last_sequence)
             while True:
                 listener.clear()
-                page = await self._page_of_job(row.id, after, kinds, listener.ring)
+                # What the caller may know of already is in the page, be it rung or not.
+                news = (listener.ring, row.last_sequence if after < row.last_sequence else 0)
+                page = await self._page_of_job(row.id, after, kinds, news)
                 after = page.scanned
                 done = page.ended or (request.replay_only and page.caught_up)
                 if page.is_filled or done:
@@ -95,7 +97,9 @@ class Watch:
             )
         return last if after == -1 else after
 
-    async def _page_of_job(self, job: int, after: int, kinds: frozenset[int], ring: int) -> EncodedPage:
+    async def _page_of_job(
+        self, job: int, after: int, kinds: frozenset[int], news: tuple[int, int]
+    ) -> EncodedPage:
         size = self._pages.size
 
         def read(connection: sqlite3.Connection) -> EncodedPage:
@@ -106,7 +110,7 @@ class Watch:
             response = b"".join((*page.encoded, scanned))
             return EncodedPage(response, bool(page.encoded), page.scanned, page.caught_up, page.ended)
 
-        return await self._pages.read((job, after, kinds, ring, size), read)
+        return await self._pages.read((job, after, kinds, news, size), read)
 
     async def _page_of_owner(
         self, owner: str | None, after: int, kinds: frozenset[int], ring: int
