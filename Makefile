@@ -8,7 +8,7 @@ SECURITY_JOBS ?= 100
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test unit security fuzz check lint types protos bench image-test fmt clean
+.PHONY: help setup system demo test unit security fuzz check lint types protos bench load image-test fmt clean
 
 help:  ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20

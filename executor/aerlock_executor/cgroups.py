@@ -7,8 +7,7 @@ for a unit with ``Delegate=yes``. Each cell gets a group of its own below.
 
 import logging
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
@@ -67,7 +66,7 @@ class CellGroup:
             (pids / "pids.max").write_text(str(self._limits.threads + _OWN_PROCESSES))
 
     def usage(self) -> GroupUsage:
-        """What has been used since `begin`; to be asked before `remove`."""
+        """What has been used since `begin`; to be asked before they are removed."""
         cpu = self._cpu_seconds()
         peak = self._read_number("memory", "memory.peak", "memory.max_usage_in_bytes")
         return GroupUsage(
@@ -76,17 +75,10 @@ class CellGroup:
             self._was_out_of_memory(),
         )
 
-    def remove(self) -> bool:
-        """Removes the groups; returns whether they are gone: one with a process in it stays."""
-        gone = True
-        for _, path in self._groups:
-            try:
-                path.rmdir()
-            except FileNotFoundError:
-                continue
-            except OSError:
-                gone = False
-        return gone
+    @property
+    def paths(self) -> list[Path]:
+        """Where the groups are."""
+        return [path for _, path in self._groups]
 
     def _limit_memory(self, limit: int) -> None:
         memory = self._files.get("memory")
@@ -144,7 +136,7 @@ class Cgroups:
     def __init__(self, hierarchies: Sequence[Hierarchy]) -> None:
         self._hierarchies = hierarchies
         self._made = 0
-        self._leftover: list[CellGroup] = []
+        self._leftover: list[Path] = []
 
     @property
     def controllers(self) -> frozenset[str]:
@@ -162,12 +154,13 @@ class Cgroups:
         except OSError as error:
             logger.info("there are no control groups here: %s", error)
         groups = cls(usable)
-        groups._remove_stale()
+        groups._leftover = [path for one in usable for path in _stale(one.group)]
+        groups._remove_leftover()
         return groups
 
     def create(self, limits: CellLimits) -> CellGroup:
         """Makes the groups of a new cell; raises OSError."""
-        self._leftover = [group for group in self._leftover if not group.remove()]
+        self._remove_leftover()
         self._made += 1
         made: list[tuple[Hierarchy, Path]] = []
         try:
@@ -176,23 +169,36 @@ class Cgroups:
                 path.mkdir()
                 made.append((hierarchy, path))
         except OSError:
-            CellGroup(made, limits).remove()
+            self._leftover += [path for _, path in made]
             raise
         return CellGroup(made, limits)
 
     def discard(self, group: CellGroup) -> None:
         """Removes the groups of a cell that has ended, now or as soon as the kernel has let go of them."""
-        if not group.remove():
-            self._leftover.append(group)
+        self._leftover += group.paths
+        self._remove_leftover()
 
-    def _remove_stale(self) -> None:
-        """Removes what an executor that was killed has left; those of others that live are not empty."""
-        for hierarchy in self._hierarchies:
-            for path in hierarchy.group.glob(f"{_CELL}*"):
-                pid = path.name.removeprefix(_CELL).partition("-")[0]
-                if not Path("/proc", pid).exists():
-                    with suppress(OSError):
-                        path.rmdir()
+    def _remove_leftover(self) -> None:
+        self._leftover = [path for path in self._leftover if not _remove(path)]
+
+
+def _stale(group: Path) -> Iterator[Path]:
+    """Yields what executors that were killed have left in a group, and what this one had in a former life."""
+    for path in group.glob(f"{_CELL}*"):
+        pid = path.name.removeprefix(_CELL).partition("-")[0]
+        if pid == str(os.getpid()) or not Path("/proc", pid).exists():
+            yield path
+
+
+def _remove(path: Path) -> bool:
+    """Removes a group; returns whether it is gone: one with a process in it stays."""
+    try:
+        path.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _take(hierarchy: Hierarchy) -> Hierarchy | None:

@@ -52,7 +52,8 @@ process.stdout.readline()
 group.begin(64 * MIB)
 process.communicate("\\n")
 usage = group.usage()
-left = group.remove()
+groups.discard(group)
+left = not any(path.exists() for path in group.paths)
 print(json.dumps([sorted(groups.controllers), process.returncode, usage.peak_memory_bytes,
                   usage.out_of_memory, left]))
 """
@@ -65,8 +66,10 @@ def delegable() -> frozenset[str]:
     return frozenset().union(*(one.controllers for one in usable))
 
 
-def groups_of_cells() -> list[Path]:
-    return [path for one in own_hierarchies() for path in (one.group / DELEGATED).glob("cell-*")]
+def groups_of_cells(executor_pid: int) -> list[Path]:
+    return [
+        path for one in own_hierarchies() for path in (one.group / DELEGATED).glob(f"cell-{executor_pid}-*")
+    ]
 
 
 @pytest.fixture
@@ -89,16 +92,19 @@ def test_groups_go_with_their_cells(executor):
     executor.start(slots=2, warm_cells=0)
     for _ in range(3):
         assert executor.run(USES_MEMORY)[-1].ended.state == jobs_pb2.JOB_STATE_COMPLETED
+    pid = executor.process.pid
     executor.stop()
-    assert groups_of_cells() == []
+    assert groups_of_cells(pid) == []
 
 
 def test_groups_of_an_executor_that_was_killed_are_removed_by_the_next(executor):
     executor.start(warm_cells=1)
+    killed = executor.process.pid
+    assert bool(groups_of_cells(killed)) == bool(delegable())
     executor.stop(signal.SIGKILL)
     executor.start(warm_cells=0)
-    executor.stop()
-    assert groups_of_cells() == []
+    assert executor.run(USES_MEMORY)[-1].ended.state == jobs_pb2.JOB_STATE_COMPLETED
+    assert groups_of_cells(killed) == []
 
 
 def test_group_ends_who_takes_more_than_it_may(unprivileged_command):

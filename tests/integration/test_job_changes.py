@@ -1,6 +1,8 @@
 """Deleting and tagging jobs, in every state, over the wire."""
 
+import base64
 import itertools
+import json
 import signal
 import sqlite3
 import time
@@ -201,6 +203,19 @@ def test_token_of_another_list_is_refused(jobs, refused):
         request = jobs_pb2.ListJobsRequest(page_token=page.next_page_token, **fields)
         error = refused(jobs.client.jobs.ListJobs, request, jobs.client.metadata)
         assert set(error.violations) == {"page_token"}
+
+
+def test_forged_token_is_refused(jobs, refused):
+    for _ in range(2):
+        jobs.run(jobs.counting, {"count": 0})
+    page = jobs.client.jobs.ListJobs(jobs_pb2.ListJobsRequest(page_size=1), metadata=jobs.client.metadata)
+    digest, *_ = json.loads(json.loads(base64.urlsafe_b64decode(page.next_page_token))[1])
+    contents = [[], ["", {}, ""], [digest, "x", 1], [digest, 2**64, 1], [digest, 1, True], [digest, 1], 5]
+    for text in ("x", "[" * 500, *map(json.dumps, contents)):
+        token = base64.urlsafe_b64encode(json.dumps(["jobs", text]).encode()).decode()
+        request = jobs_pb2.ListJobsRequest(page_token=token)
+        error = refused(jobs.client.jobs.ListJobs, request, jobs.client.metadata)
+        assert (error.reason, set(error.violations)) == ("INVALID_FIELD", {"page_token"})
 
 
 def rows(pair, table: str) -> int:

@@ -68,6 +68,20 @@ def test_account_at_its_running_limit_waits_and_blocks_nobody(world):
     assert state(world, third) == QUEUED
 
 
+def test_next_slot_goes_to_the_account_that_runs_the_fewest(world):
+    flood = [run(world, world.bob) for _ in range(4 + 3)]
+    late = run(world, world.alice)
+    answers = [
+        world.jobs.GetJob(jobs_pb2.GetJobRequest(job_id=job.job_id), metadata=world.metadata)
+        for job in (late, *flood[4:])
+    ]
+    assert [answer.job.queue_position for answer in answers] == [0, 1, 2, 3]
+    assert late.queue_position == 0
+    world.jobs.CancelJob(jobs_pb2.CancelJobRequest(job_id=flood[0].job_id), metadata=world.bob)
+    until_running(world, late)
+    assert [state(world, job) for job in flood[4:]] == [QUEUED] * 3
+
+
 def test_limit_that_is_raised_lets_what_waits_start(world):
     first, second, third = (run(world, world.alice) for _ in range(3))
     set_limits(world, "alice", max_running_jobs=2)

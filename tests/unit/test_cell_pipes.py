@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 import os
+import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -174,6 +176,36 @@ def test_blob_that_is_broken_off_is_given_up_and_the_pipe_goes_on():
     *_, abandoned, interim = frames.finish()
     assert abandoned.blob_part.abandoned
     assert interim.interim_result.int_value == 1
+
+
+def test_handler_that_would_wait_for_its_own_thread_is_refused():
+    reader, writer = os.pipe()
+    pipe, refused, handled = ResultPipe(writer), [], threading.Event()
+
+    def publish_too(number, frame):
+        try:
+            pipe.write(CellFrame(interim_result=Value(int_value=1)))
+        except RuntimeError as error:
+            refused.append(str(error))
+        handled.set()
+
+    def read():
+        handled.wait(30)  # until then the writer waits for room
+        return read_frame(reader)
+
+    previous = signal.signal(signal.SIGALRM, publish_too)
+    try:
+        with ThreadPoolExecutor(1) as executor:
+            reading = executor.submit(read)
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            pipe.write(CellFrame(interim_result=Value(bytes_value=bytes(1_000_000))))
+            frame = CellFrame.FromString(reading.result())
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+        os.close(writer)
+        os.close(reader)
+    assert refused == ["a signal handler cannot publish while its thread is publishing"]
+    assert len(frame.interim_result.bytes_value) == 1_000_000
 
 
 def test_parts_of_blobs_from_many_threads_are_not_mixed():

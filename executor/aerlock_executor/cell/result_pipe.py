@@ -2,8 +2,8 @@
 
 import hashlib
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, TypeVar
 
 from aerlock.codec.blob_stream import varint
 from aerlock.v1.values_pb2 import BlobRef
@@ -17,6 +17,8 @@ _FRAME_BLOB_PART: Final = bytes([CellFrame.BLOB_PART_FIELD_NUMBER << 3 | 2])
 _PART_LAST: Final = b"\x10\x01"  # CellBlobPart.last, 2: true
 _PART_DATA: Final = b"\x0a"  # CellBlobPart.data, 1
 _ABANDONED: Final = CellFrame(blob_part=CellBlobPart(abandoned=True)).SerializeToString()
+T = TypeVar("T")
+
 # Blobs that are remembered, so that one is not sent again.
 _REMEMBERED: Final = 10_000
 
@@ -27,6 +29,7 @@ class ResultPipe:
     def __init__(self, fd: int) -> None:
         self._writer = FrameWriter(fd)
         self._lock = threading.Lock()
+        self._owner = 0
         self._closed = False
         self._sent: dict[str, BlobRef] = {}
         self._sent_sizes: set[int] = set()
@@ -34,15 +37,11 @@ class ResultPipe:
     def write(self, frame: CellFrame) -> None:
         """Writes one frame, and waits while the reader is behind; raises RuntimeError once it is closed."""
         payload = frame.SerializeToString()
-        with self._lock:
-            self._check_open()
-            self._writer.write(payload)
+        self._alone(lambda: self._write_open(payload))
 
     def close(self, last: CellFrame) -> None:
         """Writes the job's last frame and refuses any other."""
-        with self._lock:
-            self._closed = True
-            self._writer.write(last.SerializeToString())
+        self._alone(lambda: self._write_last(last.SerializeToString()))
 
     def put(self, parts: Sequence[bytes | memoryview]) -> BlobRef:
         """Sends one blob, unless it was sent before; raises RuntimeError once the pipe is closed."""
@@ -50,17 +49,39 @@ class ResultPipe:
         # Only where the size has come before, hashing ahead of sending may save the sending.
         if size in self._sent_sizes and (blob := self._sent.get(_digest(parts))):
             return blob
-        with self._lock:
-            self._check_open()
-            try:
-                blob = BlobRef(sha256=self._send(parts, size), size_bytes=size)
-            except BaseException:  # such as KeyboardInterrupt: what follows is no part of it
-                self._writer.write(_ABANDONED)
-                raise
+        blob = BlobRef(sha256=self._alone(lambda: self._send_or_abandon(parts, size)), size_bytes=size)
         if len(self._sent) < _REMEMBERED:
             self._sent[blob.sha256] = blob
             self._sent_sizes.add(size)
         return blob
+
+    def _alone(self, work: Callable[[], T]) -> T:
+        """Does ``work`` while no other thread writes; raises RuntimeError where it would wait for itself."""
+        if self._owner == threading.get_ident():
+            raise RuntimeError("a signal handler cannot publish while its thread is publishing")
+        # The lock itself, not a context manager in Python: a handler could raise within that.
+        with self._lock:
+            self._owner = threading.get_ident()
+            try:
+                return work()
+            finally:
+                self._owner = 0
+
+    def _write_open(self, payload: bytes) -> None:
+        self._check_open()
+        self._writer.write(payload)
+
+    def _write_last(self, payload: bytes) -> None:
+        self._closed = True
+        self._writer.write(payload)
+
+    def _send_or_abandon(self, parts: Sequence[bytes | memoryview], size: int) -> str:
+        self._check_open()
+        try:
+            return self._send(parts, size)
+        except BaseException:  # such as KeyboardInterrupt: what follows is no part of it
+            self._writer.write(_ABANDONED)
+            raise
 
     def _check_open(self) -> None:
         if self._closed:

@@ -99,7 +99,7 @@ def give_back(connection: sqlite3.Connection, spare: int) -> bool:
 def count_kept(connection: sqlite3.Connection) -> Kept:
     """Counts the jobs that have ended and are kept."""
     count, size = connection.execute(
-        f"SELECT count(*), coalesce(sum(stored_bytes), 0) FROM jobs INDEXED BY jobs_ended"
+        "SELECT count(*), coalesce(sum(stored_bytes), 0) FROM jobs INDEXED BY jobs_ended"
         f" WHERE {KEPT} AND state > 3"
     ).fetchone()
     return Kept(int(count), int(size), count_deleted(connection))
