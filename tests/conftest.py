@@ -51,7 +51,7 @@ def unprivileged_command() -> Callable[..., list[str]]:
     """Makes the command line that runs this Python as the executor's uid."""
 
     def command(*arguments: str, writable: tuple[Path, ...] = ()) -> list[str]:
-        return command_as(EXECUTOR_UID, [sys.executable, *arguments], writable)
+        return command_as(EXECUTOR_UID, [sys.executable, *arguments], writable, own_cgroup=True)
 
     return command
 

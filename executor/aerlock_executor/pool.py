@@ -5,6 +5,7 @@ import logging
 from collections import deque
 from typing import Any
 
+from aerlock_executor.cgroups import Cgroups
 from aerlock_executor.zygote import Cell, CellLimits, Zygote, ZygoteError, ZygoteInfo
 
 logger = logging.getLogger(__name__)
@@ -17,17 +18,21 @@ REFILL_DELAY_SECONDS = 0.2
 class CellPool:
     """Hands out cells, each to one job, and makes the next ones meanwhile.
 
-    It starts another zygote when the one it has ends.
+    It starts another zygote when the one it has ends, or has made ``zygote_cells`` cells: all that it
+    made share its memory layout and hash seed.
     """
 
-    def __init__(self, limits: CellLimits, size: int) -> None:
+    def __init__(self, limits: CellLimits, size: int, zygote_cells: int) -> None:
         self._limits = limits
+        self._zygote_cells = zygote_cells
+        self._cgroups = Cgroups.find()
         self._size = size
         self._ready: deque[Cell] = deque()
         self._taken = asyncio.Event()
         self._starting = asyncio.Lock()
         self._zygote: Zygote | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._retired: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Starts the zygote and makes the first cell.
@@ -64,6 +69,9 @@ class CellPool:
             await asyncio.gather(self._keeper, return_exceptions=True)
         if self._zygote:
             await self._zygote.close()
+        for retirement in self._retired:
+            retirement.cancel()
+        await asyncio.gather(*self._retired, return_exceptions=True)
 
     @property
     def info(self) -> ZygoteInfo:
@@ -76,14 +84,27 @@ class CellPool:
         async with self._starting:
             if self._zygote is None or self._zygote.closed.done():
                 self._ready.clear()
-                self._zygote = await Zygote.start(self._limits)
+                self._zygote = await Zygote.start(self._limits, self._cgroups)
             return self._zygote
+
+    async def _renew_zygote(self) -> None:
+        """Replaces the zygote; the one before ends with the last of the jobs that it has."""
+        before, self._zygote = self._zygote, await Zygote.start(self._limits, self._cgroups)
+        while self._ready:
+            self._ready.popleft().kill()
+        if before:
+            retirement = asyncio.create_task(before.retire())
+            self._retired.add(retirement)
+            retirement.add_done_callback(self._retired.discard)
 
     async def _keep(self) -> None:
         """Refills the pool whenever a cell is taken or the zygote has ended."""
         while True:
             try:
                 zygote = await self._living_zygote()
+                if zygote.made >= self._zygote_cells:
+                    await self._renew_zygote()
+                    continue
                 while len(self._ready) < self._size:
                     self._ready.append(await zygote.create_cell())
             except ZygoteError as error:

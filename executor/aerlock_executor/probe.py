@@ -12,6 +12,7 @@ from aerlock.v1.programs_pb2 import ProgramSource
 from aerlock_executor.bubblewrap import command, find_bubblewrap
 from aerlock_executor.cell import seccomp
 from aerlock_executor.cell.frames import receive_frame
+from aerlock_executor.cgroups import Cgroups
 from aerlock_executor.v1.cell_pb2 import CellFrame, CellStart
 from aerlock_executor.zygote import CellLimits, Zygote, ZygoteError
 
@@ -131,9 +132,18 @@ async def _check_nesting() -> str:
     return "nested namespaces, private mounts, no capabilities, seccomp filter"
 
 
+async def _check_cgroups() -> str:
+    if controllers := sorted(Cgroups.find().controllers):
+        return f"each cell has its own {', '.join(controllers)}"
+    return (
+        "none that the executor may use, so limits of processes bound each cell and its usage is less exact;"
+        " start as root, or by systemd with Delegate=yes"
+    )
+
+
 async def _check_cell() -> str:
     try:
-        zygote = await Zygote.start(_LIMITS)
+        zygote = await Zygote.start(_LIMITS, Cgroups.find())
         try:
             return await _run_program(zygote)
         finally:
@@ -164,6 +174,7 @@ _CHECKS: tuple[tuple[str, Callable[[], Awaitable[str]]], ...] = (
     ("bubblewrap", _check_bubblewrap),
     ("user namespaces", _check_namespaces),
     ("nested isolation", _check_nesting),
+    ("control groups", _check_cgroups),
     ("cell", _check_cell),
 )
 

@@ -35,6 +35,9 @@ class ExecutorSettings(ServerSettings):
     )
     slots: int = Field(0, ge=0, le=256, description="jobs that run at the same time; 0 is one per core")
     warm_cells: int = Field(1, ge=0, le=64, description="cells kept ready for jobs to come")
+    zygote_jobs: int = Field(
+        1000, ge=1, description="jobs after which the process that cells are forked from is replaced"
+    )
     max_execution_time: int = Field(10_800, ge=1, description="wall time limit of any job, in seconds")
     cpu_seconds: int = Field(
         0, ge=0, description="CPU time limit of any job, in seconds; 0 is slots x wall time"

@@ -40,7 +40,7 @@ class Supervisor:
         self.blobs = BlobStore(settings.data_dir / "blobs", self._spool_dir, settings.blob_cache_bytes)
         """The blobs that are here, for tasks to come and of tasks that are known."""
         self._evictor: asyncio.Task[None] | None = None
-        self._pool = CellPool(_cell_limits(settings), settings.warm_cells)
+        self._pool = CellPool(_cell_limits(settings), settings.warm_cells, settings.zygote_jobs)
         self._starting = asyncio.Lock()
         self._spools: dict[str, Spool] = {}
         self._tasks: dict[str, Task] = {}

@@ -1,7 +1,6 @@
 """The supervisor's side of a zygote: starts it in bubblewrap, makes cells, learns how they end."""
 
 import asyncio
-import itertools
 import json
 import logging
 import os
@@ -18,6 +17,7 @@ from aerlock_executor.cell.frames import MAX_START_BYTES, FrameError, encode_fra
 from aerlock_executor.cell.limits import CellLimits
 from aerlock_executor.cell.zygote_options import ZygoteOptions
 from aerlock_executor.cell_input import write_input
+from aerlock_executor.cgroups import CellGroup, Cgroups, GroupUsage
 from aerlock_executor.v1.cell_pb2 import CellFrame, CellStart
 
 __all__ = ["Cell", "CellExit", "CellLimits", "Zygote", "ZygoteError", "ZygoteInfo"]
@@ -49,15 +49,18 @@ class ZygoteError(Exception):
 class CellExit:
     """How a program's process ended and what it used.
 
-    Exactly one of ``exit_code`` and ``signal`` is set. ``cpu_seconds`` is of
-    all its threads; ``peak_memory_bytes`` is its largest resident set, which
-    counts the libraries that it shares with the zygote.
+    Exactly one of ``exit_code`` and ``signal`` is set. Where there are control
+    groups, ``cpu_seconds`` and ``peak_memory_bytes`` are what the cell used from
+    the start of its job on, and ``out_of_memory`` says whether the kernel ended
+    it for that; else they are those of its program, with its warm-up and the
+    libraries that it shares with the zygote.
     """
 
     exit_code: int | None
     signal: int | None
     cpu_seconds: float
     peak_memory_bytes: int
+    out_of_memory: bool = False
 
 
 class Cell:
@@ -73,11 +76,13 @@ class Cell:
         input_fd: int,
         kill: Callable[[], None],
         ended: "asyncio.Future[CellExit]",
+        group: CellGroup | None = None,
     ) -> None:
         self.reader, self.stdout, self.stderr = streams
         self._input_fd = input_fd
         self._kill = kill
         self._ended = ended
+        self._group = group
         ended.add_done_callback(lambda _: self._close_input())
 
     @property
@@ -90,8 +95,10 @@ class Cell:
 
         Returns when the cell has all of it. A cell that has ended meanwhile is no
         error here: `wait` tells. Raises FrameError where the message is longer
-        than `MAX_START_BYTES`, and OSError where a file cannot be read.
+        than `MAX_START_BYTES`, OSError where a file cannot be read, and ZygoteError
+        where the cell's control groups do not take its limits.
         """
+        self._begin(message.memory_bytes)
         frame = encode_frame(message.SerializeToString(), MAX_START_BYTES)
         fd, self._input_fd = self._input_fd, -1
         if fd >= 0:
@@ -106,21 +113,48 @@ class Cell:
         """How the program ended, once none of the cell's processes is left; raises ZygoteError."""
         return await asyncio.shield(self._ended)
 
+    def _begin(self, memory_bytes: int) -> None:
+        if self._group is None or not self.alive:
+            return
+        try:
+            self._group.begin(memory_bytes)
+        except OSError as error:
+            raise ZygoteError(f"a cell cannot be limited: {error}") from error
+
     def _close_input(self) -> None:
         if self._input_fd >= 0:
             os.close(self._input_fd)
             self._input_fd = -1
 
 
+@dataclass(frozen=True)
+class _Known:
+    """A cell that has not ended: how it will, and its control groups."""
+
+    ended: "asyncio.Future[CellExit]"
+    group: CellGroup | None
+
+
 class Zygote:
     """A running zygote. Make one with `Zygote.start`."""
 
-    def __init__(self, control: socket.socket, process: asyncio.subprocess.Process) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        process: asyncio.subprocess.Process,
+        limits: CellLimits,
+        cgroups: Cgroups | None,
+    ) -> None:
         self._control = control
+        self._limits = limits
+        self._cgroups = cgroups
         self._process = process
         self._loop = asyncio.get_running_loop()
-        self._ids = itertools.count(1)
-        self._cells: dict[int, asyncio.Future[CellExit]] = {}
+        self.made = 0
+        """How many cells were asked for so far."""
+        self._making = 0
+        self._fewer = asyncio.Event()
+        self._cells: dict[int, _Known] = {}
         self._unsent: deque[bytes] = deque()
         self._ready: asyncio.Future[ZygoteInfo] = self._loop.create_future()
         self._sandbox_fd: int | None = None
@@ -131,8 +165,10 @@ class Zygote:
         self._watcher = asyncio.create_task(self._watch())
 
     @classmethod
-    async def start(cls, limits: CellLimits) -> "Zygote":
+    async def start(cls, limits: CellLimits, cgroups: Cgroups | None = None) -> "Zygote":
         """Starts a zygote and returns when it is ready to make cells (about two seconds).
+
+        Each cell gets control groups of its own among ``cgroups``.
 
         Bubblewrap ends it when the thread that called this ends. Raises ZygoteError.
         """
@@ -160,7 +196,7 @@ class Zygote:
         finally:
             os.close(info_writer)
             theirs.close()
-        zygote = cls(ours, process)
+        zygote = cls(ours, process, limits, cgroups)
         await zygote._until_ready(info_reader)
         return zygote
 
@@ -173,6 +209,14 @@ class Zygote:
         """Forks and isolates a cell and, with ``warm``, has it run a sample circuit; raises ZygoteError."""
         if self.closed.done():
             raise ZygoteError(self.closed.result())
+        self._making += 1
+        try:
+            return await self._create_cell(warm)
+        finally:
+            self._making -= 1
+            self._fewer.set()
+
+    async def _create_cell(self, warm: bool) -> Cell:
         cell = await self._request_cell(warm)
         try:
             async with asyncio.timeout(CELL_SECONDS):
@@ -189,6 +233,15 @@ class Zygote:
             exit_ = await cell.wait()
             raise ZygoteError(f"a cell ended before it was ready ({exit_}): {detail}")
         return cell
+
+    async def retire(self) -> None:
+        """Waits until no cell is left and ends the zygote; at once where this is cancelled."""
+        try:
+            while (self._cells or self._making) and not self.closed.done():
+                self._fewer.clear()
+                await self._fewer.wait()
+        finally:
+            await self.close()
 
     async def close(self) -> None:
         """Ends the zygote and every cell of it, and waits for that."""
@@ -217,23 +270,31 @@ class Zygote:
 
     async def _request_cell(self, warm: bool) -> Cell:
         """Sends the descriptors of a new cell; the zygote forks it when it reads them."""
-        cell_id = next(self._ids)
+        self.made = cell_id = self.made + 1
         pipes = [os.pipe() for _ in range(4)]
         (input_reader, input_writer), *outputs = pipes
         theirs = [input_reader, *(writer for _, writer in outputs)]
         ended = self._loop.create_future()
         streams = [await self._open_stream(reader) for reader, _ in outputs]
-        cell = Cell(streams, input_writer, lambda: self._send(_encode(kill=cell_id)), ended)
+        group = None
         try:
+            if self._cgroups:
+                group = self._cgroups.create(self._limits)
+                theirs += group.open_doors()
             socket.send_fds(self._control, [_encode(create=cell_id, warm=warm)], theirs)
         except OSError as error:
-            ended.cancel()
+            os.close(input_writer)
+            self._discard(group)
             raise ZygoteError(f"the zygote does not take requests: {error}") from error
         finally:
             for fd in theirs:
                 os.close(fd)
-        self._cells[cell_id] = ended
-        return cell
+        self._cells[cell_id] = _Known(ended, group)
+        return Cell(streams, input_writer, lambda: self._send(_encode(kill=cell_id)), ended, group)
+
+    def _discard(self, group: CellGroup | None) -> None:
+        if self._cgroups and group:
+            self._cgroups.discard(group)
 
     async def _open_stream(self, fd: int) -> asyncio.StreamReader:
         """A stream of a pipe, which closes itself at the pipe's end."""
@@ -272,8 +333,10 @@ class Zygote:
     def _handle(self, message: dict[str, Any]) -> None:
         if "ready" in message:
             self._ready.set_result(_read_info(message["ready"]))
-        elif ended := self._cells.pop(message.get("ended", 0), None):
-            _set_exit(ended, message)
+        elif known := self._cells.pop(message.get("ended", 0), None):
+            _set_exit(known.ended, message, known.group.usage() if known.group else None)
+            self._discard(known.group)
+            self._fewer.set()
 
     def _close_control(self) -> None:
         if self._control.fileno() >= 0:
@@ -290,10 +353,12 @@ class Zygote:
         reason = f"the zygote ended with status {status}: {said}".rstrip(": \n")
         if not self._ready.done():
             self._ready.set_exception(ZygoteError(reason))
-        for ended in self._cells.values():
-            ended.set_exception(ZygoteError(reason))
-            ended.exception()  # Not every cell has someone who waits.
+        for known in self._cells.values():
+            known.ended.set_exception(ZygoteError(reason))
+            known.ended.exception()  # Not every cell has someone who waits.
+            self._discard(known.group)
         self._cells.clear()
+        self._fewer.set()
         self.closed.set_result(reason)
 
     async def _read_errors(self) -> str:
@@ -325,19 +390,24 @@ def _encode(**message: int) -> bytes:
     return json.dumps(message).encode()
 
 
-def _set_exit(ended: "asyncio.Future[CellExit]", message: dict[str, Any]) -> None:
-    """Resolves a cell with what its init, or else its stub, reported."""
+def _set_exit(ended: "asyncio.Future[CellExit]", message: dict[str, Any], usage: GroupUsage | None) -> None:
+    """Resolves a cell with what its init, or else its stub, reported, and with what its groups say."""
     if "error" in message:
         ended.set_exception(ZygoteError(f"a cell could not be isolated: {message['error']}"))
         ended.exception()
         return
     # Without a report of init its own end is the program's: it was killed with it.
     code = os.waitstatus_to_exitcode(message.get("status", message.get("init_status", 9)))
+    cpu_seconds, peak = message.get("cpu_seconds", 0.0), message.get("peak_memory_bytes", 0)
+    if usage is not None:
+        cpu_seconds = cpu_seconds if usage.cpu_seconds is None else usage.cpu_seconds
+        peak = peak if usage.peak_memory_bytes is None else usage.peak_memory_bytes
     ended.set_result(
         CellExit(
             exit_code=code if code >= 0 else None,
             signal=-code if code < 0 else None,
-            cpu_seconds=message.get("cpu_seconds", 0.0),
-            peak_memory_bytes=message.get("peak_memory_bytes", 0),
+            cpu_seconds=cpu_seconds,
+            peak_memory_bytes=peak,
+            out_of_memory=usage is not None and usage.out_of_memory,
         )
     )

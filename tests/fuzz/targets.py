@@ -149,10 +149,10 @@ def _parse_blob(data: bytes) -> Value:
         raise ValueError("no Value") from error
     whole = Value.FromString(data)
     whole.DiscardUnknownFields()
+    if check_tree((whole,), 1, most=MAX_BLOB_VALUES)[1]:
+        raise ValueError("a blob in a blob")
     if whole.SerializeToString() != data:
         raise ValueError("not what protobuf writes")
-    if check_tree((value,), 1, most=MAX_BLOB_VALUES)[1]:
-        raise ValueError("a blob in a blob")
     return value
 
 

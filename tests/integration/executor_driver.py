@@ -74,7 +74,7 @@ def executor_of_its_own():
 
 
 def _unprivileged(*arguments, writable=()):
-    return command_as(EXECUTOR_UID, [sys.executable, *arguments], writable)
+    return command_as(EXECUTOR_UID, [sys.executable, *arguments], writable, own_cgroup=True)
 
 
 def events_of(responses):

@@ -280,3 +280,29 @@ def test_socket_path_that_is_too_long_is_refused_with_a_sentence(unprivileged_fo
     )
     assert result.returncode == 2
     assert "longer than 107 bytes" in result.stderr
+
+
+def zygotes(executor):
+    """The processes that cells are forked from, inside their bubblewrap."""
+    return {
+        process.pid
+        for process in descendants(executor)
+        if process.parent().name() == "bwrap" != process.name()
+    }
+
+
+def test_zygote_is_replaced_and_lives_on_for_the_jobs_that_it_has(executor):
+    executor.start(slots=4, warm_cells=1, zygote_jobs=3)
+    (first,) = zygotes(executor)
+    request = executor.request(PUBLISH_AND_HANG)
+    stream = executor.stub.StartTask(request)
+    until(stream, "interim_result", 3)
+    while len(zygotes(executor)) < 2:
+        assert executor.run("def main(*_): pass")[-1].ended.state == jobs_pb2.JOB_STATE_COMPLETED
+    assert first in zygotes(executor)
+    old = psutil.Process(first)
+    executor.stub.CancelTask(executor_pb2.CancelTaskRequest(task_id=request.task_id))
+    assert events_of(stream)[-1].ended.state == jobs_pb2.JOB_STATE_CANCELLED
+    psutil.wait_procs([old], timeout=30)
+    assert not alive([old])
+    assert executor.run("def main(*_): pass")[-1].ended.state == jobs_pb2.JOB_STATE_COMPLETED

@@ -272,6 +272,19 @@ def test_null_is_unset_and_defaults_are_filled_in(jobs):
     assert final == [7]
 
 
+def test_unknown_fields_of_inputs_are_dropped_and_the_job_stays_readable(jobs):
+    program_id = jobs.upload(b"def main(backend, user_messenger, n): return n")
+    # Groups in the field 1000: as many as protobuf parses in this request, and more than it parses in a Job.
+    value = Value(int_value=7)
+    value.MergeFromString(b"\xc3\x3e" * 96 + b"\xc4\x3e" * 96)
+    request = jobs.request(program_id)
+    request.inputs.entries.add(key="n", value=value)
+    job = jobs.client.jobs.RunProgram(request, metadata=jobs.client.metadata).job
+    (entry,) = jobs.get(job, include_inputs=True).inputs.entries
+    assert entry.value == Value(int_value=7)
+    assert jobs.events(job)[-1].state_change.state == COMPLETED
+
+
 @pytest.mark.parametrize(
     ("fields", "code", "reason"),
     [

@@ -32,6 +32,9 @@ def failed(*reasons: str, **more: Any) -> Expectation:
 
 
 NOTHING: list[Any] = []
+DEEP_LISTS: Any = 7
+for _ in range(35):
+    DEEP_LISTS = [DEEP_LISTS]
 SIGSYS = 31
 
 EXPECTATIONS: dict[str, Expectation] = {
@@ -98,6 +101,7 @@ EXPECTATIONS: dict[str, Expectation] = {
     "processes_stop_itself": failed("TIME_LIMIT", seconds=2.0),
     "processes_thread_bomb": Expectation(result=True),
     "poison_unknown_fields": Expectation(result=7),
+    "poison_unknown_fields_deep": Expectation(result=DEEP_LISTS),
     "python_abort": failed("CRASHED", signal=6),
     "python_exit": failed("NO_RESULT"),
     "python_hard_exit": failed("NO_RESULT"),

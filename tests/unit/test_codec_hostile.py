@@ -120,6 +120,23 @@ def test_unknown_fields_nested_deep_are_refused_in_a_blob():
         assert "Value" in check_bytes(data)
 
 
+@pytest.mark.parametrize("levels", [1, 10, 30, 37])
+def test_unknown_fields_are_found_at_any_depth(levels):
+    group = varint(1000 << 3 | 3) * 15 + varint(1000 << 3 | 4) * 15
+    data = inside_lists(levels, Value(int_value=1).SerializeToString() + group)
+    value = Value.FromString(data)
+    check_value(value, len(data))
+    assert value.SerializeToString() == inside_lists(levels, Value(int_value=1).SerializeToString())
+    assert "unknown fields" in check_bytes(data)
+
+
+def inside_lists(levels: int, value: bytes) -> bytes:
+    for _ in range(levels):
+        items = b"\x0a" + varint(len(value)) + value
+        value = b"\x42" + varint(len(items)) + items
+    return value
+
+
 # Counts
 
 

@@ -42,17 +42,18 @@ _NO_STATUS = 70  # EX_SOFTWARE
 
 @dataclass(frozen=True)
 class CellFds:
-    """What a cell holds: the job's two pipes, its output pipes and the status pipe."""
+    """What a cell holds: the job's two pipes, its output pipes, the status pipe and its control groups."""
 
     input: int
     output: int
     stdout: int
     stderr: int
     status: int
+    groups: tuple[int, ...] = ()
 
     @property
     def of_program(self) -> tuple[int, ...]:
-        """All but the status pipe."""
+        """The pipes of the job."""
         return (self.input, self.output, self.stdout, self.stderr)
 
 
@@ -74,6 +75,8 @@ def enter(fds: CellFds, cell_limits: CellLimits, kept_roots: tuple[str, ...], zy
 
 def _become_stub(fds: CellFds, zygote_pid: int) -> None:
     """Returns in init, the stub's child."""
+    for group in fds.groups:
+        os.write(group, b"0")  # this process, and with it those to come
     _close_all_but({0, 1, 2, *fds.of_program, fds.status})
     signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
     uid, gid = os.getuid(), os.getgid()

@@ -3,10 +3,10 @@
 It runs nothing of Qiskit, since thread pools do not survive a fork: a sample
 runs in a child that is thrown away, and only the modules that it loaded are
 imported here. It has one thread, no signal handlers and one control socket,
-over which come JSON objects: ``{"create": ID, "warm": BOOL}`` with four descriptors and
-``{"kill": ID}``. It answers ``{"ready": {...}}`` once, which says what it has
-imported, and ``{"ended": ID, ...}``
-with the records of the status pipe for each cell.
+over which come JSON objects: ``{"create": ID, "warm": BOOL}`` with the four
+descriptors of the cell's pipes and those by which it enters its control groups,
+and ``{"kill": ID}``. It answers ``{"ready": {...}}`` once, which says what it
+has imported, and ``{"ended": ID, ...}`` with the records of the status pipe for each cell.
 """
 
 import array
@@ -36,6 +36,7 @@ from aerlock_executor.cell.zygote_options import ZygoteOptions
 
 _MAX_MESSAGE_BYTES = 4096
 _JOB_FDS = 4
+_MOST_GROUPS = 8
 _PLUGIN_GROUP = "qiskit.transpiler.init"
 
 
@@ -82,7 +83,7 @@ class _Zygote:
                     self._kill(request["kill"])
 
     def _receive(self) -> tuple[bytes, list[int]]:
-        room = socket.CMSG_SPACE(_JOB_FDS * array.array("i").itemsize)
+        room = socket.CMSG_SPACE((_JOB_FDS + _MOST_GROUPS) * array.array("i").itemsize)
         message, ancillary, _, _ = self._control.recvmsg(_MAX_MESSAGE_BYTES, room, socket.MSG_CMSG_CLOEXEC)
         fds = array.array("i")
         for _, _, data in ancillary:
@@ -93,16 +94,18 @@ class _Zygote:
         """Forks; the child gets its descriptors back, and forgets the control socket."""
         try:
             with _closing(fds):
-                if len(fds) != _JOB_FDS:
+                if len(fds) < _JOB_FDS:
                     raise OSError(errno.EMFILE, "the zygote has no room for descriptors")
                 status_reader, status_writer = os.pipe2(os.O_CLOEXEC)
                 pid = _fork(status_reader, status_writer)
                 if not pid:
                     self._control.detach()
                     self._cells.clear()
-                    input_fd, output_fd, stdout_fd, stderr_fd = fds
+                    input_fd, output_fd, stdout_fd, stderr_fd, *groups = fds
                     fds.clear()
-                    return isolate.CellFds(input_fd, output_fd, stdout_fd, stderr_fd, status_writer)
+                    return isolate.CellFds(
+                        input_fd, output_fd, stdout_fd, stderr_fd, status_writer, tuple(groups)
+                    )
         except OSError as error:  # Out of processes, descriptors or memory: the other cells live on.
             self._send(ended=cell_id, error=f"{type(error).__name__}: {error}")
             return None

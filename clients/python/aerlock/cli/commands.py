@@ -27,7 +27,7 @@ def executor_command(layout: Layout, settings: Sequence[str]) -> list[str]:
     command = [sys.executable, "-m", "aerlock_executor", "serve"]
     command += ["--data-dir", str(layout.executor_data), "--socket", str(layout.executor_socket)]
     reachable = [layout.executor_data, layout.executor_sockets, *_config_file()]
-    return command_as(EXECUTOR_UID, [*command, *settings], reachable)
+    return command_as(EXECUTOR_UID, [*command, *settings], reachable, own_cgroup=True)
 
 
 def bootstrap_command(layout: Layout) -> list[str]:
@@ -38,7 +38,7 @@ def bootstrap_command(layout: Layout) -> list[str]:
 
 def doctor_command() -> list[str]:
     """Prints the report of the executor's probe as JSON."""
-    return command_as(EXECUTOR_UID, [sys.executable, "-m", "aerlock_executor", "doctor"], [])
+    return command_as(EXECUTOR_UID, [sys.executable, "-m", "aerlock_executor", "doctor"], [], own_cgroup=True)
 
 
 def _config_file() -> list[Path]:

@@ -16,6 +16,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from aerlock.cgroup_hierarchies import delegate
+
 CLONE_NEWNS = 0x00020000
 
 # Fixed, so that nothing has to be added to /etc/passwd; two, so that the
@@ -25,11 +27,18 @@ EXECUTOR_UID = 58402
 SERVERS_GID = 58401
 
 
-def command_as(uid: int, command: Sequence[str], reachable: Iterable[Path]) -> list[str]:
-    """Returns the command line that runs ``command`` under ``uid``: itself where we are not root."""
+def command_as(
+    uid: int, command: Sequence[str], reachable: Iterable[Path], own_cgroup: bool = False
+) -> list[str]:
+    """Returns the command line that runs ``command`` under ``uid``: itself where we are not root.
+
+    With ``own_cgroup`` it starts in control groups in which it may make more, where there are any.
+    """
     if os.geteuid() != 0:
         return list(command)
     prefix = [sys.executable, "-m", "aerlock.cli.unprivileged", "--uid", str(uid), "--gid", str(SERVERS_GID)]
+    if own_cgroup:
+        prefix.append("--own-cgroup")
     for path in reachable:
         prefix += ["--reachable", str(path)]
     return [*prefix, "--", *command]
@@ -43,11 +52,16 @@ def main() -> None:
     parser.add_argument(
         "--reachable", type=Path, action="append", default=[], metavar="PATH", help="keep PATH reachable"
     )
+    parser.add_argument(
+        "--own-cgroup", action="store_true", help="start in control groups that the uid may use"
+    )
     parser.add_argument("command", nargs="+")
     arguments = parser.parse_args()
     if arguments.uid == 0 or arguments.gid == 0:
         parser.error("--uid and --gid must not be 0")
     try:
+        if arguments.own_cgroup:
+            delegate(arguments.uid, arguments.gid)
         _uncover([*_import_roots(), *(path.resolve() for path in arguments.reachable)])
         os.setgroups([])
         os.setresgid(arguments.gid, arguments.gid, arguments.gid)

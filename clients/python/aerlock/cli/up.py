@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
+from aerlock.cgroup_hierarchies import remove_delegated
 from aerlock.cli.commands import CommandError, bootstrap_command, executor_command, gateway_command
 from aerlock.cli.layout import Layout
 from aerlock.credentials import Credentials, credentials_path, load_credentials, save_credentials
@@ -95,6 +97,8 @@ async def run_until_signal(layout: Layout, listen: str | None) -> int:
             await asyncio.gather(serving, stopped, return_exceptions=True)
             for server in servers:
                 await server.stop()
+            if os.geteuid() == 0:
+                remove_delegated()
 
 
 async def _serve(layout: Layout, listen: str | None, servers: list[Server]) -> int:

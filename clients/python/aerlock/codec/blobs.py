@@ -8,7 +8,7 @@ reading a blob takes memory for what comes of it, and checking one takes none.
 import codecs
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, Protocol
 
 from google.protobuf.message import DecodeError
@@ -149,8 +149,8 @@ class BlobWalker:
     def _small(self, size: int, level: int) -> Any:  # noqa: ANN401
         data = self.stream.read(size)
         value = Value.FromString(data)
-        _check_canonical(value, data)
-        return self.on_small((value,), level)[0]
+        with _canonical(value, data):
+            return self.on_small((value,), level)[0]
 
     def _list(self, length: int, level: int) -> Any:  # noqa: ANN401
         check_level(level + LIST_LEVELS)
@@ -160,9 +160,10 @@ class BlobWalker:
         while self.stream.position < end:
             if run := self.stream.run(end):
                 items = ListValue.FromString(run)
-                _check_canonical(items, run)
                 self.on_count(len(items.values))
-                yield from self.on_small(items.values, level)
+                with _canonical(items, run):
+                    found = self.on_small(items.values, level)
+                yield from found
             else:
                 self.on_count(1)
                 yield self._value(self._length(1, end), level)
@@ -184,9 +185,9 @@ class BlobWalker:
     def _some_entries(self, end: int, level: int) -> Iterator[tuple[str, Any]]:
         if run := self.stream.run(end):
             entries = MapValue.FromString(run)
-            _check_canonical(entries, run)
             self.on_count(len(entries.entries))
-            values = self.on_small([entry.value for entry in entries.entries], level)
+            with _canonical(entries, run):
+                values = self.on_small([entry.value for entry in entries.entries], level)
             yield from zip((entry.key for entry in entries.entries), values, strict=True)
         else:
             self.on_count(1)
@@ -249,12 +250,15 @@ class BlobWalker:
         return length
 
 
-def _check_canonical(message: Value | ListValue | MapValue, data: bytes) -> None:
+@contextmanager
+def _canonical(message: Value | ListValue | MapValue, data: bytes) -> Iterator[None]:
     """Refuses unknown and repeated fields, another order, and long forms of numbers: no library writes them.
 
-    Other parsers count unknown fields as nesting, and nothing else looks at them.
+    Other parsers count unknown fields as nesting, and nothing else looks at them. What
+    goes through the message inside discards those that lie too deep to be seen from here.
     """
     message.DiscardUnknownFields()
+    yield
     if message.SerializeToString() != data:
         raise unsound("a Value has unknown fields, or is not in the form that protobuf libraries write")
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from google.protobuf import timestamp_pb2
+from google.protobuf.message import Message
 
 from aerlock.v1 import values_pb2
 
@@ -36,6 +37,9 @@ MAP_LEVELS: Final = 3
 """Message levels from a Value that is a map to the values of its entries."""
 TAGGED_LEVELS: Final = 2
 """Message levels from a tagged Value to the value inside."""
+
+_DISCARDED_LEVELS: Final = 48
+"""Below it unknown fields are discarded anew: protobuf (upb) gives up 64 levels below where it began."""
 
 MIN_VALUE_BYTES: Final = 2
 """The least that a message inside a message takes: one tag byte and one length byte."""
@@ -74,15 +78,18 @@ def check_value(value: values_pb2.Value, encoded_size: int) -> list[values_pb2.B
 
     ``encoded_size`` is the length of its serialized form in bytes. Each blob
     comes once, in the order in which they are named first, depth first. Raises
-    `ValueBoundsError`. Never recurses.
+    `ValueBoundsError`. Never recurses. Unknown fields are discarded: no check sees
+    them, and they count as nesting for those who parse what the Value is put into.
     """
     check_size(encoded_size)
+    value.DiscardUnknownFields()
     return check_tree((value,), level=1)[1]
 
 
 def check_map(entries: values_pb2.MapValue, encoded_size: int) -> list[values_pb2.BlobRef]:
     """Does for a MapValue, such as a job's inputs, what `check_value` does for a Value that holds it."""
     check_size(encoded_size)
+    entries.DiscardUnknownFields()
     # The map stands at level 2, below the Value that it would be the kind of.
     return check_tree(_items_of_map(entries), level=4, count=len(entries.entries))[1]
 
@@ -110,7 +117,8 @@ def check_tree(
     """Checks ``values``, which stand at message level ``level``, and all below, depth first.
 
     ``count`` Values are known already, of at most ``most``. Returns how many
-    there are in all, and their BlobRefs as `check_value` does.
+    there are in all, and their BlobRefs as `check_value` does. Where a caller
+    has discarded unknown fields above, this does so at the levels that were out of reach.
     """
     blobs: dict[str, values_pb2.BlobRef] = {}
     pending = [(iter(values), level)]
@@ -131,6 +139,7 @@ def check_tree(
             count += len(inner)
             check_count(count, most)
             check_level(level + below if inner else level + 1)
+            discard_unknown_below(value, level)
             pending.append((iter(inner), level + below))
             break
         else:
@@ -157,6 +166,15 @@ def check_level(level: int) -> None:
     """Refuses a message level beyond `MAX_DEPTH`."""
     if level > MAX_DEPTH:
         raise ValueBoundsError(f"nested deeper than {MAX_DEPTH} message levels (about 35 lists or dicts)")
+
+
+def discard_unknown_below(message: Message, level: int) -> None:
+    """Discards unknown fields of a message at a level that is out of reach for those who began at the top.
+
+    They count as nesting for every parser, so none may be left in what is handed on.
+    """
+    if level > _DISCARDED_LEVELS:
+        message.DiscardUnknownFields()
 
 
 def check_leaf(kind: str | None, value: values_pb2.Value, level: int) -> None:

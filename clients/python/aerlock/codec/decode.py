@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from google.protobuf.message import Message
+
 from aerlock.codec import qpy
 from aerlock.codec.arrays import fill_array, read_array
 from aerlock.codec.blob_stream import Reader
@@ -26,6 +28,7 @@ from aerlock.codec.bounds import (
     check_leaf,
     check_level,
     check_size,
+    discard_unknown_below,
 )
 from aerlock.codec.panics import is_failure
 from aerlock.codec.registry import BY_TAG
@@ -56,7 +59,7 @@ def from_map(
     decoder = _Decoder(_Document(blobs), MAX_VALUES)
     # The map stands at level 2, below the Value that it would be the kind of.
     level = 1 + MAP_LEVELS
-    decoder.enter(len(entries.entries), level)
+    decoder.enter(entries, len(entries.entries), level)
     found = {}
     for entry in entries.entries:
         with _located(f"{name}.{entry.key}"):
@@ -146,12 +149,17 @@ class _Decoder:
         check_leaf(kind, value, level)
         return _LEAVES[kind](getattr(value, kind), self)
 
-    def enter(self, width: int, level: int) -> None:
-        """Refuses ``width`` Values at a level where that is more, or deeper, than may be."""
+    def enter(self, content: Message, width: int, level: int) -> None:
+        """Refuses ``width`` Values of a container at a level where that is more, or deeper, than may be."""
+        discard_unknown_below(content, level)
+        self.count(width)
+        check_level(level if width else level - 1)
+
+    def count(self, width: int) -> None:
+        """Refuses ``width`` Values more where that is more than may be."""
         self._count += width
         check_count(self._count, self._most)
         self.document.count(width)
-        check_level(level if width else level - 1)
 
     def decode_blob(self, blob: values_pb2.BlobRef) -> Any:
         """Decodes what is in a blob; a blob has none in it."""
@@ -171,7 +179,7 @@ class _BlobDecoder(BlobWalker):
         return [self._decoder.decode(value, level) for value in values]
 
     def on_count(self, count: int) -> None:
-        self._decoder.enter(count, 1)
+        self._decoder.count(count)
 
     def on_list(self, items: Iterator[Any]) -> Any:
         return list(items)
@@ -206,7 +214,7 @@ class _BlobDecoder(BlobWalker):
 def _decode_list(content: values_pb2.ListValue, decoder: _Decoder, level: int) -> list[Any]:
     values = content.values
     level += LIST_LEVELS
-    decoder.enter(len(values), level)
+    decoder.enter(content, len(values), level)
     decode = decoder.decode
     return [decode(value, level) for value in values]
 
@@ -214,7 +222,7 @@ def _decode_list(content: values_pb2.ListValue, decoder: _Decoder, level: int) -
 def _decode_map(content: values_pb2.MapValue, decoder: _Decoder, level: int) -> dict[str, Any]:
     entries = content.entries
     level += MAP_LEVELS
-    decoder.enter(len(entries), level)
+    decoder.enter(content, len(entries), level)
     decode = decoder.decode
     found = {entry.key: decode(entry.value, level) for entry in entries}
     if len(found) != len(entries):
@@ -226,7 +234,7 @@ def _decode_tagged(content: values_pb2.TaggedValue, decoder: _Decoder, level: in
     if not content.type:
         raise ValueBoundsError("a tagged value lacks its type")
     level += TAGGED_LEVELS
-    decoder.enter(1, level)
+    decoder.enter(content, 1, level)
     return decoder.document.decode_tagged(content.type, decoder.decode(content.value, level))
 
 

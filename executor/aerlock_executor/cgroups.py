@@ -1,0 +1,220 @@
+"""Control groups of cells: the kernel limits and measures each cell as a whole, where it lets the executor.
+
+The executor uses the groups that it was started in, where it may write to
+them: the launcher makes such ones before it drops root, and so does systemd
+for a unit with ``Delegate=yes``. Each cell gets a group of its own below.
+"""
+
+import logging
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Self
+
+from aerlock.cgroup_hierarchies import Hierarchy, own_hierarchies
+from aerlock_executor.cell.limits import CellLimits
+
+logger = logging.getLogger(__name__)
+
+# The group of the executor itself: in version 2 a group that has groups with controllers has no processes.
+_SELF: Final = "executor"
+_CELL: Final = "cell-"
+# For what the kernel keeps for a cell, such as page tables, and to report that memory ran out.
+_RESERVE_BYTES: Final = 32 << 20
+# The stub and init.
+_OWN_PROCESSES: Final = 2
+
+
+@dataclass(frozen=True)
+class GroupUsage:
+    """What a cell has used since its job began, as far as there is a controller that counts it."""
+
+    cpu_seconds: float | None
+    peak_memory_bytes: int | None
+    out_of_memory: bool
+
+
+class CellGroup:
+    """The groups of one cell, one in each hierarchy."""
+
+    def __init__(self, groups: Sequence[tuple[Hierarchy, Path]], limits: CellLimits) -> None:
+        self._groups = groups
+        self._limits = limits
+        self._files = {controller: path for hierarchy, path in groups for controller in hierarchy.controllers}
+        self._cpu_before = 0.0
+        self._memory_before = 0
+
+    def open_doors(self) -> list[int]:
+        """Opens what a process enters the groups by, writing ``0`` to each; the caller closes them.
+
+        Raises OSError.
+        """
+        return [os.open(path / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) for _, path in self._groups]
+
+    def begin(self, memory_bytes: int) -> None:
+        """Limits the cell and measures it from now on; raises OSError.
+
+        It may use ``memory_bytes`` or what all cells may, whichever is less and set,
+        and its scratch directory, beyond what it has used until now.
+        """
+        self._cpu_before = self._cpu_seconds() or 0.0
+        self._memory_before = self._memory_now()
+        allowance = min(memory_bytes or self._limits.memory_bytes, self._limits.memory_bytes)
+        self._limit_memory(self._memory_before + allowance + self._limits.scratch_bytes + _RESERVE_BYTES)
+        if pids := self._files.get("pids"):
+            (pids / "pids.max").write_text(str(self._limits.threads + _OWN_PROCESSES))
+
+    def usage(self) -> GroupUsage:
+        """What has been used since `begin`; to be asked before `remove`."""
+        cpu = self._cpu_seconds()
+        peak = self._read_number("memory", "memory.peak", "memory.max_usage_in_bytes")
+        return GroupUsage(
+            None if cpu is None else max(0.0, cpu - self._cpu_before),
+            None if peak is None else max(0, peak - self._memory_before),
+            self._was_out_of_memory(),
+        )
+
+    def remove(self) -> bool:
+        """Removes the groups; returns whether they are gone: one with a process in it stays."""
+        gone = True
+        for _, path in self._groups:
+            try:
+                path.rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError:
+                gone = False
+        return gone
+
+    def _limit_memory(self, limit: int) -> None:
+        memory = self._files.get("memory")
+        if memory is None:
+            return
+        if (memory / "memory.max").exists():
+            (memory / "memory.max").write_text(str(limit))
+            _write_if_there(memory / "memory.swap.max", "0")
+        else:
+            (memory / "memory.limit_in_bytes").write_text(str(limit))
+            _write_if_there(memory / "memory.memsw.limit_in_bytes", str(limit))
+            # The peak of the job, not of the warm-up.
+            _write_if_there(memory / "memory.max_usage_in_bytes", "0")
+
+    def _memory_now(self) -> int:
+        return self._read_number("memory", "memory.current", "memory.usage_in_bytes") or 0
+
+    def _cpu_seconds(self) -> float | None:
+        nanoseconds = self._read_number("cpuacct", "cpuacct.usage")
+        if nanoseconds is not None:
+            return nanoseconds / 1e9
+        microseconds = self._read_field("cpu", "cpu.stat", "usage_usec")
+        return None if microseconds is None else microseconds / 1e6
+
+    def _was_out_of_memory(self) -> bool:
+        kills = self._read_field("memory", "memory.events", "oom_kill")
+        if kills is None:
+            kills = self._read_field("memory", "memory.oom_control", "oom_kill")
+        return bool(kills)
+
+    def _read_number(self, controller: str, *names: str) -> int | None:
+        for name in names:
+            text = self._read(controller, name)
+            if text is not None:
+                return int(text)
+        return None
+
+    def _read_field(self, controller: str, name: str, field: str) -> int | None:
+        for line in (self._read(controller, name) or "").splitlines():
+            key, _, value = line.partition(" ")
+            if key == field:
+                return int(value)
+        return None
+
+    def _read(self, controller: str, name: str) -> str | None:
+        try:
+            return (self._files[controller] / name).read_text()
+        except (KeyError, OSError):
+            return None
+
+
+class Cgroups:
+    """The groups that cells are made in."""
+
+    def __init__(self, hierarchies: Sequence[Hierarchy]) -> None:
+        self._hierarchies = hierarchies
+        self._made = 0
+        self._leftover: list[CellGroup] = []
+
+    @property
+    def controllers(self) -> frozenset[str]:
+        """The controllers that every cell has."""
+        return frozenset().union(*(hierarchy.controllers for hierarchy in self._hierarchies))
+
+    @classmethod
+    def find(cls) -> Self:
+        """Finds the hierarchies whose groups are this process's to use; there may be none."""
+        usable: list[Hierarchy] = []
+        try:
+            for hierarchy in own_hierarchies():
+                if taken := _take(hierarchy):
+                    usable.append(taken)
+        except OSError as error:
+            logger.info("there are no control groups here: %s", error)
+        groups = cls(usable)
+        groups._remove_stale()
+        return groups
+
+    def create(self, limits: CellLimits) -> CellGroup:
+        """Makes the groups of a new cell; raises OSError."""
+        self._leftover = [group for group in self._leftover if not group.remove()]
+        self._made += 1
+        made: list[tuple[Hierarchy, Path]] = []
+        try:
+            for hierarchy in self._hierarchies:
+                path = hierarchy.group / f"{_CELL}{os.getpid()}-{self._made}"
+                path.mkdir()
+                made.append((hierarchy, path))
+        except OSError:
+            CellGroup(made, limits).remove()
+            raise
+        return CellGroup(made, limits)
+
+    def discard(self, group: CellGroup) -> None:
+        """Removes the groups of a cell that has ended, now or as soon as the kernel has let go of them."""
+        if not group.remove():
+            self._leftover.append(group)
+
+    def _remove_stale(self) -> None:
+        """Removes what an executor that was killed has left; those of others that live are not empty."""
+        for hierarchy in self._hierarchies:
+            for path in hierarchy.group.glob(f"{_CELL}*"):
+                pid = path.name.removeprefix(_CELL).partition("-")[0]
+                if not Path("/proc", pid).exists():
+                    with suppress(OSError):
+                        path.rmdir()
+
+
+def _take(hierarchy: Hierarchy) -> Hierarchy | None:
+    """Makes the group of this process ready for groups of cells; None where that is not its to do."""
+    group = hierarchy.group
+    if not os.access(group, os.W_OK) or not os.access(group / "cgroup.procs", os.W_OK):
+        return None
+    if hierarchy.version == 1:
+        return hierarchy
+    # A second executor that was started in the group of the first is below already.
+    top = replace(hierarchy, group=group.parent if group.name == _SELF else group)
+    try:
+        own = top.group / _SELF
+        own.mkdir(exist_ok=True)
+        (own / "cgroup.procs").write_text("0")
+        top.enable()
+    except OSError as error:
+        logger.info("control groups below %s cannot be used: %s", top.group, error)
+        return None
+    return top
+
+
+def _write_if_there(path: Path, text: str) -> None:
+    if path.exists():
+        path.write_text(text)
