@@ -33,6 +33,7 @@ from aerlock_gateway.core.retry import LONGEST_WAIT, SHORTEST_WAIT, Lease, insis
 from aerlock_gateway.core.scheduler import NOWHERE, Placement, Scheduler
 from aerlock_gateway.core.states import HELD_BY_EXECUTOR, TERMINAL, IllegalTransitionError
 from aerlock_gateway.core.task_calls import start_request, stream_of
+from aerlock_gateway.core.unwanted_tasks import UnwantedTasks
 from aerlock_gateway.errors import NotFoundError, UnavailableError
 from aerlock_gateway.store import jobs
 from aerlock_gateway.store.database import Database
@@ -96,6 +97,7 @@ class ExecutorLink:
         self._stub = executor_pb2_grpc.ExecutorServiceStub(self._channel)
         self._start_task = stream_of(self._channel, "StartTask", executor_pb2.StartTaskRequest)
         self._attach_task = stream_of(self._channel, "AttachTask", executor_pb2.AttachTaskRequest)
+        self._unwanted = UnwantedTasks(self._stub, database)
         self._transfer = BlobTransfer(self._stub, database, files)
         self._following: dict[str, asyncio.Task[None]] = {}
         self._others: set[asyncio.Task[None]] = set()
@@ -146,7 +148,7 @@ class ExecutorLink:
                 info = await self._stub.GetExecutorInfo(
                     executor_pb2.GetExecutorInfoRequest(), wait_for_ready=True, timeout=_CALL_SECONDS
                 )
-                await self._discard_unwanted()
+                await self._unwanted.sweep()
             except grpc.aio.AioRpcError:
                 await asyncio.sleep(SHORTEST_WAIT)
                 continue
@@ -155,10 +157,19 @@ class ExecutorLink:
             self._scheduler.placement = Placement(info.slots, info.isolation_tier)
             await insist(self._joblog.start_queued)
             await self._on_connection(True)
+            sweeping = self._spawn(self._sweep())
             await self._until_disconnected()
+            sweeping.cancel()
             self._scheduler.placement = NOWHERE
             await self._on_connection(False)
             logger.warning("lost the executor; trying to connect again")
+
+    async def _sweep(self) -> None:
+        """Keeps the executor free of what nobody needs; a line that breaks is noticed elsewhere."""
+        while True:
+            with suppress(grpc.aio.AioRpcError):
+                await self._unwanted.keep_sweeping()
+            await asyncio.sleep(LONGEST_WAIT)
 
     async def _until_disconnected(self) -> None:
         while (state := self._channel.get_state()) == grpc.ChannelConnectivity.READY:
@@ -179,11 +190,9 @@ class ExecutorLink:
         except BlobLostError as error:
             logger.error("job %s: %s", head.job_id, error)
             await self._lose(head, str(error))
-            self._spawn(self._discard(head.job_id, head.last_offset))
         except Exception:
             logger.exception("job %s cannot be followed", head.job_id)
             await self._lose(head, "The gateway failed to record the job.")
-            self._spawn(self._discard(head.job_id, head.last_offset))
 
     async def _take_events(self, head: jobs.Head) -> None:
         lease = Lease(self._lease_seconds)
@@ -208,6 +217,7 @@ class ExecutorLink:
                 # The disk may be full. The events stay in the spool meanwhile.
                 logger.error("job %s cannot be recorded, trying again: %s", head.job_id, error)
                 await asyncio.sleep(LONGEST_WAIT)
+                head = await self._read(partial(jobs.find_head, job=head.id))
                 continue
             if head.state in TERMINAL:
                 # Only the end lets the executor forget something: earlier offsets need no words.
@@ -266,6 +276,7 @@ class ExecutorLink:
 
     async def _end(self, head: jobs.Head, change: StateChange) -> None:
         await insist(lambda: self._joblog.end(head.id, change))
+        self._unwanted.look_now()
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await insist(lambda: self._database.read(work))
@@ -282,28 +293,6 @@ class ExecutorLink:
                 wait = min(2 * wait, LONGEST_WAIT)
             else:
                 return
-
-    async def _discard_unwanted(self) -> None:
-        """Ends the tasks whose jobs have ended without them, and has their spools deleted."""
-        listed = await self._stub.ListTasks(executor_pb2.ListTasksRequest(), timeout=_CALL_SECONDS)
-        for task in listed.tasks:
-            row = await self._read(partial(jobs.find, job_id=task.task_id))
-            if row is None or row.state in TERMINAL:
-                self._spawn(self._discard(task.task_id, row.last_offset if row else 0))
-
-    async def _discard(self, task_id: str, after: int) -> None:
-        count = 0
-        with suppress(grpc.aio.AioRpcError):
-            await self._stub.CancelTask(
-                executor_pb2.CancelTaskRequest(task_id=task_id), timeout=_CALL_SECONDS
-            )
-            attach = executor_pb2.AttachTaskRequest(task_id=task_id, after_offset=after)
-            async for batch in self._attach_task(attach):
-                count += len(batch.events)
-                await self._acknowledge(task_id, batch.events[-1].offset)
-            # Also where nothing was left to read, so that the spool goes.
-            await self._acknowledge(task_id, after + count)
-        logger.warning("discarded %d events of task %s, whose job had ended", count, task_id)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
