@@ -238,6 +238,21 @@ class Protocol(RuleBasedStateMachine):
                 other.execute("BEGIN IMMEDIATE")
             self.do(asyncio.sleep(seconds))
 
+    @rule(seconds=st.sampled_from([0.0, 0.05]))
+    def fill_disk(self, seconds):
+        """The database may not grow for a while; SQLite says so as it does where the disk is full."""
+        self.do(self._limit_pages(1))  # which means: not more than there are
+        self.do(asyncio.sleep(seconds))
+        self.do(self._limit_pages(1 << 30))
+
+    async def _limit_pages(self, count):
+        database = self.gateway.database
+
+        def limit(connection):
+            connection.execute(f"PRAGMA max_page_count = {count}").fetchall()
+
+        await self._insist(lambda: database.write(limit))
+
     def teardown(self):
         try:
             if self.server is not None:
@@ -299,6 +314,21 @@ class Protocol(RuleBasedStateMachine):
 @pytest.fixture(autouse=True)
 def _sweeps_often(monkeypatch):
     monkeypatch.setattr(unwanted_tasks, "_IDLE_SECONDS", 0.2)
+
+
+def test_spool_that_lost_what_the_log_has_ends_the_job_at_once():
+    model = Protocol()
+    model.begin()
+    job_id = model.submit(count=1).values[0]
+    while not model.executor.tasks:
+        model.let_run(0.01)
+    model.produce(job_id, 2)
+    while len(model.seen[job_id]) < 4:
+        model.let_run(0.01)
+    # With the end that the executor then writes it is as long as before.
+    model.cut_spool(job_id, 2)
+    model.teardown()
+    assert "not consistent" in model.seen[job_id][-1].state_change.failure.message
 
 
 Protocol.TestCase.settings = settings(

@@ -101,6 +101,7 @@ class ExecutorLink:
         self._transfer = BlobTransfer(self._stub, database, files)
         self._following: dict[str, asyncio.Task[None]] = {}
         self._others: set[asyncio.Task[None]] = set()
+        self._stopped = False
         scheduler.start = self._follow
 
     async def start(self) -> None:
@@ -111,7 +112,11 @@ class ExecutorLink:
         self._spawn(self._stay_connected())
 
     async def stop(self) -> None:
-        """Stops following; the tasks run on, and the next gateway takes them up."""
+        """Stops following; the tasks run on, and the next gateway takes them up.
+
+        So it does with jobs that what is still being committed starts.
+        """
+        self._stopped = True
         tasks = [*self._following.values(), *self._others]
         for task in tasks:
             task.cancel()
@@ -176,6 +181,8 @@ class ExecutorLink:
             await self._channel.wait_for_state_change(state)
 
     def _follow(self, head: jobs.Head) -> None:
+        if self._stopped:
+            return
         task = asyncio.create_task(self._follow_to_end(head), name=f"job {head.job_id}")
         self._following[head.job_id] = task
         task.add_done_callback(lambda _: self._following.pop(head.job_id, None))
@@ -204,6 +211,7 @@ class ExecutorLink:
                 async for batch in self._open_stream(head):
                     head = await self._take(head, batch, lease)
                     lease.renew()
+                head = await self._ended(head)
             except grpc.aio.AioRpcError as error:
                 if head.state in TERMINAL or await self._give_up(head, error):
                     return
@@ -228,6 +236,13 @@ class ExecutorLink:
                 return
             await lease.pause()
             head = await self._read(partial(jobs.find_head, job=head.id))
+
+    async def _ended(self, head: jobs.Head) -> jobs.Head:
+        """Returns the head of a job whose stream has ended; raises `SpoolGapError` if that was too early."""
+        head = await self._read(partial(jobs.find_head, job=head.id))
+        if head.state not in TERMINAL:
+            raise SpoolGapError(f"its stream ended after offset {head.last_offset}, and its task did not")
+        return head
 
     async def _take(self, head: jobs.Head, batch: Batch, lease: Lease) -> jobs.Head:
         """Takes a batch into the log; the large values of its results come first."""
