@@ -44,7 +44,15 @@ def _same_dict(left: dict, right: dict) -> bool:
 
 def _same_set(left: Any, right: Any) -> bool:
     # By their text, since a NaN is not found in a set.
-    return sorted(map(repr, left)) == sorted(map(repr, right))
+    return _text(left) == _text(right)
+
+
+def _text(obj: Any) -> str:
+    """The object's text, in which the order of sets is always the same."""
+    if isinstance(obj, tuple | frozenset | set):
+        texts = map(_text, obj)
+        return f"{type(obj).__name__}{list(texts) if isinstance(obj, tuple) else sorted(texts)}"
+    return repr(obj)
 
 
 def _same_bits(left: float, right: float) -> bool:

@@ -31,9 +31,9 @@ _OWN_PROCESSES: Final = 2
 class GroupUsage:
     """What a cell has used since its job began, as far as there is a controller that counts it."""
 
-    cpu_seconds: float | None
-    peak_memory_bytes: int | None
-    out_of_memory: bool
+    cpu_seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    out_of_memory: bool = False
 
 
 class CellGroup:

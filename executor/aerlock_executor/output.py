@@ -66,6 +66,11 @@ class FrameReader:
     _charged: int = field(default=0, repr=False)
     _warnings: int = field(default=0, repr=False)
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last frame has come: main has returned or raised."""
+        return self.final_result is not None or self.reported is not None
+
     async def read(self, stream: asyncio.StreamReader) -> None:
         """Reads to the end of ``stream``."""
         decoder = FrameDecoder()
@@ -114,7 +119,7 @@ class FrameReader:
             events.clear()
 
     def _event_of(self, payload: bytes) -> TaskEvent | None:
-        if self.final_result is not None or self.reported is not None:
+        if self.is_finished:
             raise _RefusedError(FailureReason.FAILURE_REASON_PROTOCOL_ERROR, "A frame followed the last one.")
         try:
             frame = CellFrame.FromString(payload)
@@ -132,7 +137,10 @@ class FrameReader:
         match kind:
             case "interim_result":
                 blobs = self._check(frame.interim_result, len(payload))
-                return TaskEvent(interim_result=frame.interim_result, blobs=blobs)
+                event = TaskEvent(interim_result=frame.interim_result)
+                if blobs:
+                    event.blobs.extend(blobs)
+                return event
             case "final_result":
                 self.final_blobs = self._check(frame.final_result, len(payload))
                 self.final_result = frame.final_result
@@ -158,6 +166,9 @@ class FrameReader:
         return blobs
 
     def _take_part(self, part: CellBlobPart) -> None:
+        if part.abandoned:
+            self._charge(0)
+            return self.blobs.abandon()
         if not (part.data or part.last):
             raise _RefusedError(
                 FailureReason.FAILURE_REASON_PROTOCOL_ERROR, "The program wrote an empty part of a blob."

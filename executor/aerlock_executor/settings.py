@@ -39,6 +39,12 @@ class ExecutorSettings(ServerSettings):
         1000, ge=1, description="jobs after which the process that cells are forked from is replaced"
     )
     max_execution_time: int = Field(10_800, ge=1, description="wall time limit of any job, in seconds")
+    cancel_grace: float = Field(
+        5.0,
+        ge=0,
+        le=3600,
+        description="seconds from SIGINT to SIGTERM for a program that is cancelled or out of time",
+    )
     cpu_seconds: int = Field(
         0, ge=0, description="CPU time limit of any job, in seconds; 0 is slots x wall time"
     )

@@ -93,7 +93,7 @@ class Spool:
         end = self._ends[-1]
         for offset, event in enumerate(events, self.last_offset + 1):
             event.offset = offset
-            record = StartTaskResponse(events=[event]).SerializeToString()
+            record = _as_record(event.SerializeToString())
             records.append(record)
             end += len(record)
             ends.append(end)
@@ -145,6 +145,17 @@ class Spool:
     def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _as_record(event: bytes) -> bytes:
+    """Returns the bytes of ``StartTaskResponse(events=[event])``, at a third of its price."""
+    length = bytearray()
+    rest = len(event)
+    while rest > 0x7F:
+        length.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    length.append(rest)
+    return b"\x0a" + length + event
 
 
 def _record_end(content: bytes, start: int) -> int | None:

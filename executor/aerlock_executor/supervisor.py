@@ -157,7 +157,7 @@ class Supervisor:
         return spool
 
     def cancel_task(self, task_id: str) -> None:
-        """Ends the processes of a task; one that has ended stays as it is.
+        """Interrupts a task's program, and ends it after a grace; one that has ended stays as it is.
 
         Raises:
             UnknownTaskError: there is none.
@@ -210,6 +210,7 @@ class Supervisor:
         cpu = settings.cpu_seconds or int(wall * (os.cpu_count() or 1)) + 1
         return Limits(
             wall_seconds=wall,
+            grace_seconds=settings.cancel_grace,
             cpu_seconds=int(_smaller(cpu, asked.cpu_time.ToNanoseconds() / 1e9)),
             result_bytes=int(_smaller(settings.result_bytes, asked.result_bytes)),
             log_bytes=int(_smaller(settings.log_bytes, asked.log_bytes)),

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import signal
+import time
 from dataclasses import dataclass
 
 from aerlock.v1.jobs_pb2 import (
@@ -24,13 +26,19 @@ from aerlock_executor.zygote import Cell, ZygoteError
 logger = logging.getLogger(__name__)
 
 SPOOL_RETRY_SECONDS = 1.0
+TERMINATE_SECONDS = 1.0
+"""From SIGTERM to the end of the cell."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of one task, all set: seconds of wall and CPU time, bytes of results and of logs."""
+    """The limits of one task, all set: seconds of wall and CPU time, bytes of results and of logs.
+
+    ``grace_seconds`` are from SIGINT to SIGTERM.
+    """
 
     wall_seconds: float
+    grace_seconds: float
     cpu_seconds: int
     result_bytes: int
     log_bytes: int
@@ -47,7 +55,10 @@ class Task:
         self._start = start
         self._limits = limits
         self._seen = Observations()
+        self._arrived = time.monotonic()
         self._cell: Cell | None = None
+        self._cell_ready = self._cell_gone = self._arrived
+        self._is_handed_over = False
         self._blobs = blobs
         self._frames = FrameReader(spool, blobs, limits.result_bytes, self.fail)
         self._logs = LogBudget(limits.log_bytes)
@@ -65,12 +76,17 @@ class Task:
         await self._end()
 
     def cancel(self) -> None:
-        """Ends the task's processes; it ends as CANCELLED unless it has returned or failed first."""
-        self._seen.cancelled = True
-        self._kill()
+        """Interrupts the program; it ends as CANCELLED unless it has returned or raised first.
+
+        Nothing happens to a task that is ending for another reason, or was cancelled before.
+        """
+        if not self._is_stopped:
+            self._seen.cancelled = True
+            self._seen.finished_first = self._frames.is_finished
+            self._interrupt()
 
     def fail(self, failure: JobFailure) -> None:
-        """Ends the task's processes; it ends as FAILED. The first reason stays."""
+        """Ends the task's processes at once; it ends as FAILED. The first reason stays."""
         if not self._is_stopped:
             self._seen.killed_for = failure
         self._kill()
@@ -79,12 +95,22 @@ class Task:
     def _is_stopped(self) -> bool:
         return self._seen.cancelled or self._seen.killed_for is not None
 
+    def _interrupt(self) -> None:
+        """SIGINT, after the grace SIGTERM, then the end of the cell; at once where no program runs yet."""
+        if self._cell is None or not self._is_handed_over:
+            return self._kill()
+        loop, grace = asyncio.get_running_loop(), self._limits.grace_seconds
+        self._cell.send_signal(signal.SIGINT)
+        loop.call_later(grace, self._cell.send_signal, signal.SIGTERM)
+        loop.call_later(grace + TERMINATE_SECONDS, self._cell.kill)
+
     def _kill(self) -> None:
         if self._cell:
             self._cell.kill()
 
     async def _run_in(self, cell: Cell) -> None:
         self._cell = cell
+        self._cell_ready = time.monotonic()
         if self._is_stopped:
             cell.kill()
         self._append_started()
@@ -101,6 +127,7 @@ class Task:
             deadline.cancel()
             cell.kill()  # whatever went wrong, so that the readers come to an end
             await readers
+            self._cell_gone = time.monotonic()
         self._seen.final_result = self._frames.final_result
         self._seen.reported = self._frames.reported
 
@@ -111,6 +138,7 @@ class Task:
         except OSError as error:
             message = f"The executor cannot read a blob of the inputs: {error.strerror}."
             self.fail(JobFailure(reason=FailureReason.FAILURE_REASON_EXECUTOR_LOST, message=message))
+        self._is_handed_over = True
         self._start = CellStart()  # the inputs need no memory any more
 
     def _append_started(self) -> None:
@@ -121,10 +149,13 @@ class Task:
             self.fail(spool_failure(error))
 
     def _exceed_wall_time(self) -> None:
+        if self._is_stopped:
+            return
         limit = self._limits.wall_seconds
         message = f"The program ran longer than its maximum execution time of {limit:g} s."
         reason = FailureReason.FAILURE_REASON_TIME_LIMIT
-        self.fail(JobFailure(reason=reason, message=message, limit=limit, used=limit))
+        self._seen.killed_for = JobFailure(reason=reason, message=message, limit=limit, used=limit)
+        self._interrupt()
 
     async def _close_blobs(self) -> None:
         if not self._blobs.count:
@@ -151,6 +182,8 @@ class Task:
 
     def _usage(self) -> JobUsage:
         usage = JobUsage(output_bytes=self._frames.output_bytes + self._logs.seen_bytes)
+        usage.startup_time.FromNanoseconds(int((self._cell_ready - self._arrived) * 1e9))
+        usage.wall_time.FromNanoseconds(int((self._cell_gone - self._cell_ready) * 1e9))
         if self._seen.exit:
             usage.cpu_time.FromNanoseconds(int(self._seen.exit.cpu_seconds * 1e9))
             usage.peak_memory_bytes = self._seen.exit.peak_memory_bytes

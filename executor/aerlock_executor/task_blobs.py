@@ -74,6 +74,12 @@ class TaskBlobs:
         self._written[blob.sha256] = blob
         self._draft, self.is_whole = None, False
 
+    def abandon(self) -> None:
+        """Gives up the open blob, if there is one; raises OSError."""
+        if self._draft:
+            self._draft.discard()
+        self._draft, self.is_whole = None, False
+
     def refer(self, blobs: Sequence[BlobRef]) -> None:
         """Notes that a result refers to blobs; raises ValueBoundsError where one was not written."""
         for blob in blobs:
@@ -83,8 +89,7 @@ class TaskBlobs:
 
     def close(self) -> None:
         """Removes what no result refers to; raises OSError."""
-        if self._draft:
-            self._draft.discard()
+        self.abandon()
         for sha256, blob in self._written.items():
             if sha256 not in self._referred:
                 self._store.unpin(self._task_id, blob)

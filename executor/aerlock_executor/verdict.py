@@ -19,6 +19,7 @@ CLAIMABLE_REASONS = frozenset(
     {
         FailureReason.FAILURE_REASON_PROGRAM_ERROR,
         FailureReason.FAILURE_REASON_NO_RESULT,
+        FailureReason.FAILURE_REASON_INVALID_INPUT,
         FailureReason.FAILURE_REASON_INVALID_RESULT,
         FailureReason.FAILURE_REASON_MEMORY_LIMIT,
         FailureReason.FAILURE_REASON_SIMULATOR_ERROR,
@@ -31,7 +32,9 @@ class Observations:
     """What the supervisor saw of a task until its cell was gone."""
 
     cancelled: bool = False
-    # Why the supervisor killed the cell.
+    # Whether the program's last frame had come when it was cancelled.
+    finished_first: bool = False
+    # Why the supervisor ended the cell.
     killed_for: JobFailure | None = None
     final_result: Value | None = None
     # What the runner reported before it exited with status 1.
@@ -43,12 +46,18 @@ def judge(seen: Observations, cpu_limit_seconds: int) -> TaskEnded:
     """Returns the end of a task, without its usage."""
     if seen.killed_for is not None:
         return TaskEnded(state=JOB_STATE_FAILED, failure=seen.killed_for)
-    # Of a cancelled program that ended by itself before it was killed, what happened counts.
-    if seen.cancelled and (seen.exit is None or seen.exit.signal == signal.SIGKILL):
+    # However it took the cancellation: what it returned would be a part that poses as the whole.
+    if seen.cancelled and not (seen.finished_first and seen.exit and seen.exit.signal is None):
         return TaskEnded(state=JOB_STATE_CANCELLED)
     if seen.exit is None:
         return _failed(
             FailureReason.FAILURE_REASON_EXECUTOR_LOST, "The executor lost the cell that ran the job."
+        )
+    if seen.exit.out_of_memory and seen.exit.exit_code is None:
+        return _failed(
+            FailureReason.FAILURE_REASON_MEMORY_LIMIT,
+            "The kernel ended the program: with its files in /tmp it used more memory than it may.",
+            used=seen.exit.peak_memory_bytes,
         )
     if seen.exit.signal is not None:
         return _judge_signal(seen.exit.signal, seen.exit.cpu_seconds, cpu_limit_seconds)

@@ -4,10 +4,12 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,11 @@ from aerlock.v1.backends_pb2 import Backend
 from aerlock_executor.bubblewrap import command, find_bubblewrap, root_directories
 from aerlock_executor.cell.frames import MAX_START_BYTES, FrameError, encode_frame, receive_frame
 from aerlock_executor.cell.limits import CellLimits
+from aerlock_executor.cell.signals import END_CELL
 from aerlock_executor.cell.zygote_options import ZygoteOptions
 from aerlock_executor.cell_input import write_input
 from aerlock_executor.cgroups import CellGroup, Cgroups, GroupUsage
-from aerlock_executor.v1.cell_pb2 import CellFrame, CellStart
+from aerlock_executor.v1.cell_pb2 import CellFrame, CellReady, CellStart
 
 __all__ = ["Cell", "CellExit", "CellLimits", "Zygote", "ZygoteError", "ZygoteInfo"]
 
@@ -49,11 +52,11 @@ class ZygoteError(Exception):
 class CellExit:
     """How a program's process ended and what it used.
 
-    Exactly one of ``exit_code`` and ``signal`` is set. Where there are control
-    groups, ``cpu_seconds`` and ``peak_memory_bytes`` are what the cell used from
-    the start of its job on, and ``out_of_memory`` says whether the kernel ended
-    it for that; else they are those of its program, with its warm-up and the
-    libraries that it shares with the zygote.
+    Exactly one of ``exit_code`` and ``signal`` is set. ``cpu_seconds`` and
+    ``peak_memory_bytes`` do not count what the cell had used before it was ready
+    for a job; they are of the whole cell where it has control groups, else of the
+    program's threads and its largest resident set. ``out_of_memory`` says whether
+    the kernel ended it for going beyond the group's limit.
     """
 
     exit_code: int | None
@@ -61,6 +64,14 @@ class CellExit:
     cpu_seconds: float
     peak_memory_bytes: int
     out_of_memory: bool = False
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """What the zygote says of a cell that has ended, and what its groups say from the start of its job on."""
+
+    exit: CellExit
+    group: GroupUsage
 
 
 class Cell:
@@ -74,13 +85,16 @@ class Cell:
         self,
         streams: Sequence[asyncio.StreamReader],
         input_fd: int,
-        kill: Callable[[], None],
-        ended: "asyncio.Future[CellExit]",
+        tell: Callable[..., None],
+        ended: "asyncio.Future[_Ended]",
         group: CellGroup | None = None,
     ) -> None:
+        """``tell`` sends the zygote a message about the cell."""
         self.reader, self.stdout, self.stderr = streams
+        self.used_before = CellReady()
+        """What the cell had used when it was ready."""
         self._input_fd = input_fd
-        self._kill = kill
+        self._tell = tell
         self._ended = ended
         self._group = group
         ended.add_done_callback(lambda _: self._close_input())
@@ -104,14 +118,28 @@ class Cell:
         if fd >= 0:
             await write_input(fd, frame, blobs)
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Sends SIGINT or SIGTERM to the program, which may do with it what it likes."""
+        if self.alive:
+            self._tell(signal=number)
+
     def kill(self) -> None:
         """Ends the cell, whatever it is doing; harmless when it has ended."""
         if self.alive:
-            self._kill()
+            self._tell(signal=END_CELL)
 
     async def wait(self) -> CellExit:
         """How the program ended, once none of the cell's processes is left; raises ZygoteError."""
-        return await asyncio.shield(self._ended)
+        ended = await asyncio.shield(self._ended)
+        cpu_seconds, peak = ended.group.cpu_seconds, ended.group.peak_memory_bytes
+        if cpu_seconds is None:
+            cpu_seconds = max(0.0, ended.exit.cpu_seconds - self.used_before.cpu_seconds)
+        if peak is None:
+            peak = max(0, ended.exit.peak_memory_bytes - self.used_before.peak_memory_bytes)
+        out_of_memory = ended.group.out_of_memory
+        return replace(
+            ended.exit, cpu_seconds=cpu_seconds, peak_memory_bytes=peak, out_of_memory=out_of_memory
+        )
 
     def _begin(self, memory_bytes: int) -> None:
         if self._group is None or not self.alive:
@@ -131,7 +159,7 @@ class Cell:
 class _Known:
     """A cell that has not ended: how it will, and its control groups."""
 
-    ended: "asyncio.Future[CellExit]"
+    ended: "asyncio.Future[_Ended]"
     group: CellGroup | None
 
 
@@ -227,11 +255,13 @@ class Zygote:
         except BaseException:
             cell.kill()
             raise
-        if frame is None or not CellFrame.FromString(frame).HasField("ready"):
+        first = CellFrame.FromString(frame or b"")
+        if not first.HasField("ready"):
             cell.kill()
             detail = (await cell.stderr.read(_MAX_MESSAGE_BYTES)).decode(errors="replace")
             exit_ = await cell.wait()
             raise ZygoteError(f"a cell ended before it was ready ({exit_}): {detail}")
+        cell.used_before.CopyFrom(first.ready)
         return cell
 
     async def retire(self) -> None:
@@ -290,7 +320,7 @@ class Zygote:
             for fd in theirs:
                 os.close(fd)
         self._cells[cell_id] = _Known(ended, group)
-        return Cell(streams, input_writer, lambda: self._send(_encode(kill=cell_id)), ended, group)
+        return Cell(streams, input_writer, partial(self._tell, cell_id), ended, group)
 
     def _discard(self, group: CellGroup | None) -> None:
         if self._cgroups and group:
@@ -303,9 +333,9 @@ class Zygote:
         await self._loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
         return reader
 
-    def _send(self, message: bytes) -> None:
+    def _tell(self, cell_id: int, **message: int) -> None:
         """Sends, or queues while the socket is full; what a closed zygote cannot take is dropped."""
-        self._unsent.append(message)
+        self._unsent.append(_encode(cell=cell_id, **message))
         self._flush()
 
     def _flush(self) -> None:
@@ -390,7 +420,7 @@ def _encode(**message: int) -> bytes:
     return json.dumps(message).encode()
 
 
-def _set_exit(ended: "asyncio.Future[CellExit]", message: dict[str, Any], usage: GroupUsage | None) -> None:
+def _set_exit(ended: "asyncio.Future[_Ended]", message: dict[str, Any], group: GroupUsage | None) -> None:
     """Resolves a cell with what its init, or else its stub, reported, and with what its groups say."""
     if "error" in message:
         ended.set_exception(ZygoteError(f"a cell could not be isolated: {message['error']}"))
@@ -398,16 +428,11 @@ def _set_exit(ended: "asyncio.Future[CellExit]", message: dict[str, Any], usage:
         return
     # Without a report of init its own end is the program's: it was killed with it.
     code = os.waitstatus_to_exitcode(message.get("status", message.get("init_status", 9)))
-    cpu_seconds, peak = message.get("cpu_seconds", 0.0), message.get("peak_memory_bytes", 0)
-    if usage is not None:
-        cpu_seconds = cpu_seconds if usage.cpu_seconds is None else usage.cpu_seconds
-        peak = peak if usage.peak_memory_bytes is None else usage.peak_memory_bytes
-    ended.set_result(
-        CellExit(
-            exit_code=code if code >= 0 else None,
-            signal=-code if code < 0 else None,
-            cpu_seconds=cpu_seconds,
-            peak_memory_bytes=peak,
-            out_of_memory=usage is not None and usage.out_of_memory,
-        )
+    usage = message.get("usage") or message.get("init_usage") or {}
+    exit_ = CellExit(
+        exit_code=code if code >= 0 else None,
+        signal=-code if code < 0 else None,
+        cpu_seconds=usage.get("cpu_seconds", 0.0),
+        peak_memory_bytes=usage.get("peak_memory_bytes", 0),
     )
+    ended.set_result(_Ended(exit_, group or GroupUsage()))

@@ -38,6 +38,7 @@ from aerlock.v1 import (
     server_pb2_grpc,
 )
 from aerlock_gateway.core.accounts import Accounts
+from aerlock_gateway.core.bell import Bell
 from aerlock_gateway.core.blob_files import BlobFiles
 from aerlock_gateway.core.blob_uploads import BlobUploads, UploadLimits
 from aerlock_gateway.core.blobs import Blobs
@@ -50,8 +51,9 @@ from aerlock_gateway.core.program_grants import ProgramGrants
 from aerlock_gateway.core.runs import Runs
 from aerlock_gateway.core.scheduler import Scheduler
 from aerlock_gateway.core.sessions import Sessions
+from aerlock_gateway.core.streams import Streams
 from aerlock_gateway.core.tokens import Tokens, bootstrap_token
-from aerlock_gateway.core.watch import Bell, Watch
+from aerlock_gateway.core.watch import Watch
 from aerlock_gateway.rpc.accounts import AccountService
 from aerlock_gateway.rpc.interceptors import AuthenticationInterceptor, ErrorInterceptor
 from aerlock_gateway.rpc.peers import PeerInterceptor
@@ -140,7 +142,8 @@ async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio
     programs_pb2_grpc.add_ProgramServiceServicer_to_server(
         ProgramService(catalog, ProgramGrants(database)), server
     )
-    jobs_pb2_grpc.add_JobServiceServicer_to_server(JobService(database, runs, Watch(database, bell)), server)
+    watch = Watch(database, bell, Streams(settings.max_streams_per_account, settings.max_streams))
+    jobs_pb2_grpc.add_JobServiceServicer_to_server(JobService(database, runs, watch), server)
     backends_pb2_grpc.add_BackendServiceServicer_to_server(BackendService(link), server)
     blobs_pb2_grpc.add_BlobServiceServicer_to_server(BlobService(blobs, uploads), server)
     server_pb2_grpc.add_ServerServiceServicer_to_server(ServerService(link, settings.max_blob_bytes), server)

@@ -80,6 +80,10 @@ class GatewaySettings(ServerSettings):
     max_running_jobs_per_account: int = Field(
         1000, ge=0, description="jobs of one account that may run, unless the account has a limit of its own"
     )
+    max_streams: int = Field(
+        4000, ge=1, description="streams of events, WatchJob and WatchJobs, that may be open at the same time"
+    )
+    max_streams_per_account: int = Field(1000, ge=1, description="such streams of one account")
     max_execution_time: int = Field(10_800, ge=1, description="wall time limit of any job, in seconds")
     max_blob_bytes: int = Field(1 << 30, ge=1, description="bytes of the largest value")
     max_upload_bytes: int = Field(

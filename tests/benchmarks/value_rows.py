@@ -66,7 +66,7 @@ def value_rows(rounds: int) -> Iterator[Row]:
         lambda: _dump(circuits),
         lambda: qpy.load(io.BytesIO(written)),
         (1.3, 1.3),
-        max(1, rounds // 3),
+        rounds,
     )
     for name, data, target in (
         ("a list of 100,000 floats", [index * 1.1 for index in range(ELEMENTS)], 1.0),

@@ -21,13 +21,15 @@ from aerlock.v1.values_pb2 import BlobRef, Value
 from aerlock_executor.v1 import executor_pb2, executor_pb2_grpc
 from aerlock_executor.v1.executor_pb2 import TaskEnded, TaskEvent, TaskStarted
 from aerlock_gateway.core.access import Account, Role
+from aerlock_gateway.core.bell import Bell
 from aerlock_gateway.core.blob_files import BlobFiles
 from aerlock_gateway.core.blobs import digest
 from aerlock_gateway.core.executor_link import ExecutorAddress, ExecutorLink
 from aerlock_gateway.core.joblog import JobLog
 from aerlock_gateway.core.limits import JobLimits
 from aerlock_gateway.core.scheduler import Scheduler
-from aerlock_gateway.core.watch import Bell, Watch
+from aerlock_gateway.core.streams import Streams
+from aerlock_gateway.core.watch import Watch
 from aerlock_gateway.store import blobs, jobs, programs
 from aerlock_gateway.store.database import Database
 
@@ -177,7 +179,9 @@ async def linked(folder, lease_seconds=SOON):
     )
     await link.start()
     try:
-        yield SimpleNamespace(database=database, joblog=joblog, files=files, watch=Watch(database, bell))
+        yield SimpleNamespace(
+            database=database, joblog=joblog, files=files, watch=Watch(database, bell, Streams(100, 100))
+        )
     finally:
         await link.stop()
         files.close()

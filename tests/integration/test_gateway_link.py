@@ -19,12 +19,14 @@ from aerlock.v1.jobs_pb2 import (
     WatchJobResponse,
 )
 from aerlock_gateway.core.access import Account, Role
+from aerlock_gateway.core.bell import Bell
 from aerlock_gateway.core.blob_files import BlobFiles
 from aerlock_gateway.core.executor_link import ExecutorAddress, ExecutorLink
 from aerlock_gateway.core.joblog import JobLog
 from aerlock_gateway.core.limits import JobLimits
 from aerlock_gateway.core.scheduler import Placement, Scheduler
-from aerlock_gateway.core.watch import Bell, Watch
+from aerlock_gateway.core.streams import Streams
+from aerlock_gateway.core.watch import Watch
 from aerlock_gateway.store import jobs
 from aerlock_gateway.store.database import Database
 
@@ -71,7 +73,7 @@ async def opened(folder, socket):
             database=database,
             joblog=joblog,
             scheduler=scheduler,
-            watch=Watch(database, bell),
+            watch=Watch(database, bell, Streams(100, 100)),
             connected=connected,
             make_link=make_link,
         )

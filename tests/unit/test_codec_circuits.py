@@ -351,6 +351,80 @@ def test_circuits_in_a_list_come_back_in_their_order_with_their_names():
     assert copies[:20] == circuits
 
 
+def in_other_forms(circuit: QuantumCircuit) -> list[Value]:
+    """The circuit in QPY of every version, and as OpenQASM 2."""
+    values = [to_value(circuit, options=EncodeOptions(qpy_version=version)) for version in range(13, 19)]
+    text = Value()
+    text.circuit_value.openqasm2 = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; h q[0]; cx q[0],q[1];'
+    return [*values, text]
+
+
+def test_list_of_circuits_in_different_forms_is_read():
+    circuit = QuantumCircuit(QuantumRegister(2, "q"))
+    circuit.h(0)
+    circuit.cx(0, 1)
+    forms = in_other_forms(circuit)
+    for values in (forms, forms[:3], forms[4:6], *([form, form] for form in forms)):
+        value = Value()
+        value.list_value.values.extend(values)
+        assert from_value(value) == [circuit] * len(values)
+
+
+@pytest.mark.parametrize("version", range(13, 19))
+def test_list_of_circuits_with_an_unsound_one_is_refused(version):
+    options = EncodeOptions(qpy_version=version)
+    value = to_value([one(RXGate(0.5)), one(RXGate(1.5)), QuantumCircuit(2)], options=options)
+    before = value.list_value.values[1].circuit_value.qpy
+    for unsound in (before[:-1], before + b"\0", before.replace(b"RXGate", b"EVILGT"), b""):
+        value.list_value.values[1].circuit_value.qpy = unsound
+        with pytest.raises(ValueError):
+            from_value(value)
+
+
+def test_circuit_of_the_shape_of_the_last_one_loses_nothing_either():
+    def rotated(angle: object, name: str = "c", phase: float = 0) -> QuantumCircuit:
+        circuit = QuantumCircuit(1, name=name, global_phase=phase)
+        circuit.rx(angle, 0)
+        return circuit
+
+    sound = [rotated(THETA * 2), rotated(THETA * 3), rotated(THETA * 4)]
+    lossy = [rotated(THETA * 2j), rotated(THETA * 2, phase=1e-9), one(Instruction("rx", 1, 0, [THETA * 2]))]
+    assert_found_all(sound + lossy + sound + [rotated(0.5), rotated(1.5), rotated(2.5)])
+
+
+def assert_found_all(circuits: list[QuantumCircuit]) -> None:
+    for circuit, copy in zip(circuits, round_trip(circuits), strict=True):
+        assert_found_equal(circuit, copy)
+
+
+def with_definitions(depth: int) -> QuantumCircuit:
+    """A circuit of gates that it defines, of which some are in others."""
+    circuit = QuantumCircuit(3, 1, name=f"d{depth}_{'0' * 32}")
+    for name in "abcdef":
+        inner = with_definitions(depth - 1) if depth else QuantumCircuit(1)
+        inner.h(0)
+        inner.name = name
+        circuit.append(inner.to_instruction(), range(inner.num_qubits), range(inner.num_clbits))
+    circuit.append(EVOLUTION_OF_PAULIS, [0])
+    circuit.append(HGate().control(2, ctrl_state=1, annotated=False), [0, 1, 2])
+    return circuit
+
+
+EVOLUTION_OF_PAULIS = PauliEvolutionGate(SparsePauliOp("X"), 1)
+
+
+@pytest.mark.parametrize("version", range(13, 19))
+def test_circuit_that_is_written_again_has_the_same_bytes(version):
+    circuit = with_definitions(1)
+    with circuit.if_test((0, 1)):
+        circuit.append(with_definitions(0).to_instruction(), [0, 1, 2], [0])
+    options = EncodeOptions(qpy_version=version)
+    value = to_value(circuit, options=options)
+    assert_found_equal(circuit, from_value(value))
+    for _ in range(4):
+        assert to_value(circuit, options=options) == value
+
+
 class Note(Annotation):
     namespace = "mine"
 
@@ -399,11 +473,30 @@ def test_circuit_is_written_for_the_version_of_its_reader(version):
     assert copy.parameters == circuit.parameters
 
 
+EVOLUTION = PauliEvolutionGate(SparseObservable("X"), 1)
+EVOLUTIONS = {
+    "one": EVOLUTION,
+    "several": PauliEvolutionGate([SparsePauliOp("X"), SparseObservable("Y")], 1),
+    "controlled": EVOLUTION.control(1),
+    "modified": EVOLUTION.inverse(annotated=True),
+    "defined": one(EVOLUTION).to_instruction(),
+}
+
+
+@pytest.mark.parametrize("version", range(13, 17))
+@pytest.mark.parametrize("name", EVOLUTIONS)
+def test_evolution_of_an_observable_needs_qpy_17(name, version):
+    circuit = one(EVOLUTIONS[name])
+    with pytest.raises(ValueError, match=r"SparseObservable needs QPY 17 .*upgrade Qiskit there"):
+        to_value(circuit, options=EncodeOptions(qpy_version=version))
+    assert from_value(to_value(circuit, options=EncodeOptions(qpy_version=17))) == circuit
+
+
 @pytest.mark.parametrize(
     ("version", "make"),
     [
         (13, lambda circuit: circuit.delay(circuit.add_stretch("s"), 0)),
-        (16, lambda circuit: circuit.append(PauliEvolutionGate(SparseObservable("X"), 1), [0])),
+        (16, lambda circuit: circuit.append(EVOLUTION, [0])),
     ],
     ids=["stretch", "observable"],
 )

@@ -192,6 +192,7 @@ def test_array_of_any_type_comes_back_the_same(array):
             | npst.datetime64_dtypes(endianness="?")
             | npst.unicode_string_dtypes(endianness="?", max_len=3)
             | npst.byte_string_dtypes(max_len=3),
+            max_size=3,
             allow_subarrays=True,
         ),
         npst.array_shapes(min_dims=0, min_side=0, max_dims=2, max_side=3),
@@ -427,11 +428,14 @@ def test_set_of_elements_that_share_a_hash_is_refused_in_time():
 
 
 plain = st.none() | st.integers() | st.text(st.characters(exclude_categories=["Cs"]))
-hashable = st.recursive(plain, lambda inner: st.tuples(inner, inner) | st.frozensets(inner), max_leaves=8)
+hashable = st.recursive(
+    plain, lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=3), max_leaves=4
+)
+small = st.sets(hashable, max_size=3) | st.dictionaries(hashable, hashable, max_size=3)
 
 
-@given(st.dictionaries(hashable, st.sets(hashable) | st.dictionaries(hashable, hashable)))
-@settings(max_examples=25, deadline=None)
+@given(st.dictionaries(hashable, small, max_size=3))
+@settings(max_examples=100, deadline=None)
 def test_nested_keys_and_elements_come_back_the_same(obj):
     copy = round_trip(obj)
     assert copy == obj

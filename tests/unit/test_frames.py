@@ -3,7 +3,10 @@
 import asyncio
 import itertools
 import os
+import signal
 import struct
+import threading
+import time
 import tracemalloc
 
 import pytest
@@ -39,11 +42,57 @@ async def test_frame_cut_short_refused(data):
 
 def test_pipe_carries_a_frame():
     reader, writer = os.pipe()
-    frames.write_frame(writer, b"x" * 1000)
+    frames.FrameWriter(writer).write(b"x" * 1000)
     os.close(writer)
     assert frames.read_frame(reader) == b"x" * 1000
     assert frames.read_frame(reader) is None
     os.close(reader)
+
+
+class InterruptError(Exception):
+    pass
+
+
+def test_frames_are_whole_and_in_order_whatever_handlers_raise():
+    reader, writer = os.pipe()
+    read = []
+
+    def read_all():
+        while (frame := frames.read_frame(reader)) is not None:
+            read.append(frame)
+            time.sleep(0.001)
+
+    def interrupt(number, frame):
+        nonlocal armed
+        if armed:
+            armed = False
+            raise InterruptError
+
+    thread = threading.Thread(target=read_all, daemon=True)
+    thread.start()
+    frame_writer, interrupted, armed = frames.FrameWriter(writer), 0, False
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.0031, 0.0031)
+    try:
+        for number in range(300):
+            try:
+                armed = True
+                frame_writer.write(b"%d" % number, b"x" * (number % 3 * 100_000))
+                armed = False
+            except InterruptError:
+                interrupted += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+    frame_writer.write(b"last")
+    os.close(writer)
+    thread.join()
+    os.close(reader)
+    assert interrupted > 10
+    numbers = [int(frame.rstrip(b"x")) for frame in read[:-1]]
+    assert numbers == sorted(set(numbers))
+    assert all(len(frame) == len(str(n)) + n % 3 * 100_000 for frame, n in zip(read, numbers, strict=False))
+    assert read[-1] == b"last"
 
 
 def test_frame_over_the_cap_not_written():

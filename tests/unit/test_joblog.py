@@ -21,15 +21,18 @@ from aerlock.v1.jobs_pb2 import (
     WatchJobRequest,
     WatchJobResponse,
     WatchJobsRequest,
+    WatchJobsResponse,
 )
 from aerlock.v1.values_pb2 import Value
 from aerlock_executor.v1.executor_pb2 import TaskEnded, TaskEvent, TaskStarted
 from aerlock_gateway.core.access import Account, Role
+from aerlock_gateway.core.bell import Bell
 from aerlock_gateway.core.joblog import JobLog, SpoolGapError
 from aerlock_gateway.core.limits import JobLimits
 from aerlock_gateway.core.scheduler import Placement, Scheduler
 from aerlock_gateway.core.states import TERMINAL, IllegalTransitionError, check_transition
-from aerlock_gateway.core.watch import Bell, Watch
+from aerlock_gateway.core.streams import Streams
+from aerlock_gateway.core.watch import Watch
 from aerlock_gateway.store import jobs
 from aerlock_gateway.store.database import Database
 
@@ -54,7 +57,7 @@ async def opened(slots: int = 1):
                 scheduler=scheduler,
                 log=log,
                 bell=bell,
-                watch=Watch(database, bell),
+                watch=Watch(database, bell, Streams(100, 100)),
                 started=started,
             )
         finally:
@@ -238,8 +241,9 @@ async def test_pages_stay_within_their_bound_and_miss_nothing():
         assert [page.scanned_sequence for page in pages] == [page.events[-1].sequence for page in pages]
         together = gateway.watch.account(ALICE, WatchJobsRequest())
         sequences, sizes = [], []
-        async for response in together:
-            sizes.append(response.ByteSize())
+        async for encoded in together:
+            sizes.append(len(encoded))
+            response = WatchJobsResponse.FromString(encoded)
             sequences += [event.sequence for entry in response.entries for event in entry.events]
             if len(sequences) == 10:
                 break

@@ -18,6 +18,7 @@ from aerlock.codec import (
     check_value,
     from_map,
     from_value,
+    offload,
     to_map,
     to_value,
 )
@@ -117,8 +118,11 @@ def test_repeated_leaf_is_one_blob():
 
 
 def large_circuit() -> QuantumCircuit:
-    circuit = efficient_su2(20, reps=600, name="large")
-    return circuit.assign_parameters(np.arange(circuit.num_parameters) / 7)
+    ansatz = efficient_su2(8, reps=3, name="large")
+    circuit = ansatz.assign_parameters(np.arange(ansatz.num_parameters) / 7)
+    # A few bytes over a mebibyte, which are soon compared.
+    circuit.unitary(np.diag(np.exp(1j * np.arange(256))), range(8))
+    return circuit
 
 
 def test_circuit_that_is_sent_again_is_the_same_blob():
@@ -146,7 +150,7 @@ def test_small_values_beside_a_large_one_stay_readable():
     assert sizes(memory) == [1_600_000 + 15]
 
 
-@pytest.mark.parametrize("count", [819, 820, 1_500])
+@pytest.mark.parametrize("count", [819, 820, 1_001])
 def test_list_of_many_arrays_needs_no_more_blobs_than_are_allowed(count):
     memory = BlobMemory()
     arrays = [np.full(9_000, number, float) for number in range(count)]
@@ -154,15 +158,18 @@ def test_list_of_many_arrays_needs_no_more_blobs_than_are_allowed(count):
     assert same(from_value(value, memory), arrays)
 
 
-def test_lists_that_need_too_many_blobs_together_become_one():
+def test_lists_that_need_too_many_blobs_together_become_one(monkeypatch):
+    monkeypatch.setattr(offload, "MAX_BLOBS", 30)
+    lists = [[np.full(9_000, at, float) for at in range(start, start + 18)] for start in (0, 100)]
     memory = BlobMemory()
-    lists = [[np.full(9_000, at, float) for at in range(start, start + 600)] for start in (0, 1_000)]
     assert same(from_value(stored(lists, memory), memory), lists)
+    assert len(memory.contents) == 1
     inputs = dict(zip("ab", lists, strict=True))
     memory = BlobMemory()
     entries = to_map(inputs, options=EncodeOptions(blobs=memory))
     check_blobs(check_map(entries, entries.ByteSize()), memory)
     assert same(from_map(entries, memory), inputs)
+    assert len(memory.contents) == 2
 
 
 def test_inputs_of_very_many_values_that_cannot_fit_are_refused():

@@ -56,15 +56,35 @@ def test_what_the_supervisor_killed_for_beats_what_the_program_wrote():
     assert judge(seen, 10).failure == killed
 
 
-def test_program_that_was_killed_for_it_is_cancelled():
-    for exit_ in (exited(signal=signal.SIGKILL), None):
-        assert judge(Observations(cancelled=True, exit=exit_), 10).state == JOB_STATE_CANCELLED
+ENDS = (
+    {"exit": exited(0), "final_result": FINAL},
+    {"exit": exited(1), "reported": JobFailure(reason=FailureReason.FAILURE_REASON_PROGRAM_ERROR)},
+)
 
 
-def test_program_that_ended_before_it_could_be_cancelled_has_its_own_end():
-    assert (
-        judge(Observations(cancelled=True, final_result=FINAL, exit=exited(0)), 10).state
-        == JOB_STATE_COMPLETED
-    )
-    crashed = judge(Observations(cancelled=True, exit=exited(signal=signal.SIGSEGV)), 10)
-    assert crashed.state == JOB_STATE_FAILED
+@pytest.mark.parametrize(
+    "seen",
+    [
+        *ENDS,
+        {"exit": exited(0)},
+        {"exit": exited(signal=signal.SIGINT)},
+        {"exit": exited(signal=signal.SIGSEGV)},
+        {"exit": exited(signal=signal.SIGKILL), "final_result": FINAL, "finished_first": True},
+        {},
+    ],
+)
+def test_cancelled_program_is_cancelled_however_it_takes_it(seen):
+    ended = judge(Observations(cancelled=True, **seen), 10)
+    assert ended.state == JOB_STATE_CANCELLED
+    assert not ended.HasField("failure")
+
+
+def test_program_whose_last_frame_came_before_it_was_cancelled_has_its_own_end():
+    states = [judge(Observations(cancelled=True, finished_first=True, **seen), 10).state for seen in ENDS]
+    assert states == [JOB_STATE_COMPLETED, JOB_STATE_FAILED]
+
+
+def test_program_that_the_kernel_ended_for_its_memory_hit_that_limit():
+    exit_ = CellExit(None, signal.SIGKILL, 1.0, 300, out_of_memory=True)
+    ended = judge(Observations(exit=exit_), 60)
+    assert (ended.failure.reason, ended.failure.used) == (FailureReason.FAILURE_REASON_MEMORY_LIMIT, 300)

@@ -16,11 +16,14 @@ from aerlock_executor.cell.program_files import ProgramLoadError
 MAX_MESSAGE_BYTES: Final = 4 << 10
 MAX_TRACEBACK_BYTES: Final = 32 << 10
 
+# Python's report repeats an exception wherever it belongs: groups of one another would have no end.
+_MOST_EXCEPTIONS: Final = 1000
 _CUT = "\n[…]\n"
 _OWN_ERRORS = (ProgramLoadError, InvalidInputError, InvalidResultError, TwoFinalResultsError)
 _REASONS: Final[tuple[tuple[type[BaseException], jobs_pb2.FailureReason.ValueType], ...]] = (
     (MemoryError, jobs_pb2.FAILURE_REASON_MEMORY_LIMIT),
     (SystemExit, jobs_pb2.FAILURE_REASON_NO_RESULT),
+    (InvalidInputError, jobs_pb2.FAILURE_REASON_INVALID_INPUT),
     (InvalidResultError, jobs_pb2.FAILURE_REASON_INVALID_RESULT),
     (TwoFinalResultsError, jobs_pb2.FAILURE_REASON_INVALID_RESULT),
     (ValueBoundsError, jobs_pb2.FAILURE_REASON_INVALID_RESULT),
@@ -37,6 +40,8 @@ def describe(error: BaseException, program_files: Container[str]) -> JobFailure:
     )
     failure = JobFailure(reason=reason)
     try:
+        if _count_related(error) > _MOST_EXCEPTIONS:
+            error = _alone(error)
         failure.message = _shortened(_message(error), MAX_MESSAGE_BYTES)
         failure.traceback = _shortened(_traceback(error, program_files), MAX_TRACEBACK_BYTES)
     except Exception:
@@ -51,9 +56,34 @@ def _message(error: BaseException) -> str:
         return "The program exited before main returned."
     if isinstance(error, _OWN_ERRORS):
         return str(error)
+    if isinstance(error, SyntaxError):  # its line and the caret are in the traceback
+        return f"{type(error).__name__}: {error}"
     return "".join(
         traceback.TracebackException(type(error), error, None, compact=True).format_exception_only()
     ).strip()
+
+
+def _count_related(error: BaseException) -> int:
+    """How many exceptions Python's report of this one shows, or somewhat more than `_MOST_EXCEPTIONS`."""
+    pending, chained, count = [error], {id(error)}, 0
+    while pending and count <= _MOST_EXCEPTIONS:
+        current = pending.pop()
+        count += 1
+        for behind in (current.__cause__, current.__context__):
+            if behind is not None and id(behind) not in chained:
+                chained.add(id(behind))
+                pending.append(behind)
+        if isinstance(current, BaseExceptionGroup):
+            pending.extend(current.exceptions)
+    return count
+
+
+def _alone(error: BaseException) -> BaseException:
+    """What looks like ``error`` without the exceptions that belong to it."""
+    kind = type(error)
+    shown = type(kind.__name__, (Exception,), {"__module__": kind.__module__})(str(error))
+    shown.add_note("The exceptions that belong to it are too many to show.")
+    return shown.with_traceback(error.__traceback__)
 
 
 def _traceback(error: BaseException, program_files: Container[str]) -> str:

@@ -1,5 +1,6 @@
 """Length-prefixed messages on a cell's pipes, for both sides."""
 
+import io
 import os
 import struct
 from typing import TYPE_CHECKING
@@ -26,20 +27,31 @@ def encode_frame(payload: bytes, limit: int = MAX_FRAME_BYTES) -> bytes:
     return _PREFIX.pack(len(payload)) + payload
 
 
-def write_frame(fd: int, *parts: bytes | memoryview) -> None:
-    """Writes the parts as one frame, without joining them, and waits while the pipe is full.
+class FrameWriter:
+    """Writes frames to a pipe so that no signal tears one; one thread at a time.
 
-    Raises FrameError or OSError.
+    A handler may raise at any moment, such as KeyboardInterrupt. A frame goes into
+    the buffer in one call that runs no handlers, and what a flush has written and
+    what is left is known to the buffer: an interrupted flush is resumed.
     """
-    length = sum(map(len, parts))
-    _check_limit(length, MAX_FRAME_BYTES)
-    rest = [memoryview(part) for part in (_PREFIX.pack(length), *parts)]
-    while rest:
-        written = os.writev(fd, rest)
-        while rest and written >= len(rest[0]):
-            written -= len(rest.pop(0))
-        if written:
-            rest[0] = rest[0][written:]
+
+    def __init__(self, fd: int) -> None:
+        pipe = io.FileIO(fd, "wb", closefd=False)
+        self._pipe = io.BufferedWriter(pipe, _PREFIX.size + MAX_FRAME_BYTES)
+
+    def write(self, *parts: bytes | memoryview) -> None:
+        """Writes the parts as one frame, and waits while the pipe is full.
+
+        Raises FrameError, OSError, and what a signal handler raises: the frame
+        goes out whole all the same, then or with the next one.
+        """
+        length = sum(map(len, parts))
+        _check_limit(length, MAX_FRAME_BYTES)
+        self._pipe.flush()
+        try:
+            self._pipe.writelines((_PREFIX.pack(length), *parts))
+        finally:
+            self._pipe.flush()
 
 
 def read_frame(fd: int, limit: int = MAX_START_BYTES) -> bytes | None:

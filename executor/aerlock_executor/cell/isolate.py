@@ -19,6 +19,7 @@ from typing import NoReturn
 from aerlock_executor.cell import filters, limits, linux
 from aerlock_executor.cell.limits import CellLimits
 from aerlock_executor.cell.mounts import mount_private
+from aerlock_executor.cell.signals import END_CELL, FOR_PROGRAM
 
 INPUT_FD = 3
 OUTPUT_FD = 4
@@ -34,7 +35,7 @@ NAMESPACES = (
     | linux.CLONE_NEWCGROUP
 )
 """What a cell has of its own."""
-_WAITED_FOR = {signal.SIGTERM, signal.SIGCHLD}
+_WAITED_FOR = {*FOR_PROGRAM, END_CELL, signal.SIGCHLD}
 # What init gets to end the program and report its usage before it is killed itself.
 _KILL_GRACE_SECONDS = 1.0
 _NO_STATUS = 70  # EX_SOFTWARE
@@ -117,13 +118,15 @@ def _become_program(fds: CellFds, cell_limits: CellLimits) -> None:
     linux.prctl(linux.PR_SET_DUMPABLE, 1)  # Its own memory, in its own /proc/self.
     for number in _WAITED_FOR:
         signal.signal(number, signal.SIG_DFL)
+    # Also where the executor was started with SIGINT ignored, as shells start what runs in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
     limits.apply_fixed(cell_limits)
     linux.install_seccomp(filters.job_filter())
 
 
 def _wait_as_stub(fds: CellFds, init_pid: int, go_writer: int) -> NoReturn:
-    """Waits for init, and with it for the whole namespace; SIGTERM ends the cell."""
+    """Waits for init, and with it for the whole namespace; passes on what signals the cell."""
     for fd in fds.of_program:
         os.close(fd)
     linux.drop_capabilities()
@@ -134,32 +137,36 @@ def _wait_as_stub(fds: CellFds, init_pid: int, go_writer: int) -> NoReturn:
     grace: float | None = None
     while True:
         waited = _wait_for_signal(grace)
-        if waited == signal.SIGTERM and grace is None:
-            grace = _KILL_GRACE_SECONDS
-            os.kill(init_pid, signal.SIGTERM)
-        elif waited is None:
+        if waited is None:
             os.kill(init_pid, signal.SIGKILL)
+        elif waited != signal.SIGCHLD:
+            os.kill(init_pid, waited)
+        if waited == END_CELL:
+            grace = _KILL_GRACE_SECONDS
         pid, status, usage = os.wait4(init_pid, os.WNOHANG)
         if pid:
-            _report(fds.status, init_status=status, **_usage(usage))
+            _report(fds.status, init_status=status, init_usage=_usage(usage))
             os._exit(0)
 
 
 def _wait_as_init(fds: CellFds, program_pid: int) -> NoReturn:
-    """Reaps everything and reports how the program ended; SIGTERM ends it."""
+    """Reaps everything, passes signals on to the program, and reports how it ended."""
     for fd in fds.of_program:
         os.close(fd)
     while True:
-        if _wait_for_signal(None) == signal.SIGTERM:
+        waited = _wait_for_signal(None)
+        if waited in FOR_PROGRAM:
+            os.kill(program_pid, waited)
+        elif waited == END_CELL:
             os.kill(program_pid, signal.SIGKILL)
         pid, status, usage = os.wait4(program_pid, os.WNOHANG)
         if pid:
-            _report(fds.status, status=status, **_usage(usage))
+            _report(fds.status, status=status, usage=_usage(usage))
             os._exit(0)
 
 
 def _wait_for_signal(timeout: float | None) -> int | None:
-    """The signal that came, None after ``timeout`` seconds; both signals stay blocked."""
+    """The signal that came, None after ``timeout`` seconds; all of them stay blocked."""
     if timeout is None:
         return signal.sigwaitinfo(_WAITED_FOR).si_signo
     information = signal.sigtimedwait(_WAITED_FOR, timeout)

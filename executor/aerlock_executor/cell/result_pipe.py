@@ -7,8 +7,8 @@ from typing import Final
 
 from aerlock.codec.blob_stream import varint
 from aerlock.v1.values_pb2 import BlobRef
-from aerlock_executor.cell.frames import write_frame
-from aerlock_executor.v1.cell_pb2 import CellFrame
+from aerlock_executor.cell.frames import FrameWriter
+from aerlock_executor.v1.cell_pb2 import CellBlobPart, CellFrame
 
 PART_BYTES: Final = 512 << 10
 """Bytes of a blob in one frame."""
@@ -16,6 +16,7 @@ PART_BYTES: Final = 512 << 10
 _FRAME_BLOB_PART: Final = bytes([CellFrame.BLOB_PART_FIELD_NUMBER << 3 | 2])
 _PART_LAST: Final = b"\x10\x01"  # CellBlobPart.last, 2: true
 _PART_DATA: Final = b"\x0a"  # CellBlobPart.data, 1
+_ABANDONED: Final = CellFrame(blob_part=CellBlobPart(abandoned=True)).SerializeToString()
 # Blobs that are remembered, so that one is not sent again.
 _REMEMBERED: Final = 10_000
 
@@ -24,7 +25,7 @@ class ResultPipe:
     """Writes frames and blobs, each whole, from any thread; it is the `BlobSink` of a job."""
 
     def __init__(self, fd: int) -> None:
-        self._fd = fd
+        self._writer = FrameWriter(fd)
         self._lock = threading.Lock()
         self._closed = False
         self._sent: dict[str, BlobRef] = {}
@@ -35,13 +36,13 @@ class ResultPipe:
         payload = frame.SerializeToString()
         with self._lock:
             self._check_open()
-            write_frame(self._fd, payload)
+            self._writer.write(payload)
 
     def close(self, last: CellFrame) -> None:
         """Writes the job's last frame and refuses any other."""
         with self._lock:
             self._closed = True
-            write_frame(self._fd, last.SerializeToString())
+            self._writer.write(last.SerializeToString())
 
     def put(self, parts: Sequence[bytes | memoryview]) -> BlobRef:
         """Sends one blob, unless it was sent before; raises RuntimeError once the pipe is closed."""
@@ -51,7 +52,11 @@ class ResultPipe:
             return blob
         with self._lock:
             self._check_open()
-            blob = BlobRef(sha256=self._send(parts, size), size_bytes=size)
+            try:
+                blob = BlobRef(sha256=self._send(parts, size), size_bytes=size)
+            except BaseException:  # such as KeyboardInterrupt: what follows is no part of it
+                self._writer.write(_ABANDONED)
+                raise
         if len(self._sent) < _REMEMBERED:
             self._sent[blob.sha256] = blob
             self._sent_sizes.add(size)
@@ -68,7 +73,7 @@ class ResultPipe:
             digest.update(chunk)
             size -= len(chunk)
             head = (b"" if size else _PART_LAST) + _PART_DATA + varint(len(chunk))
-            write_frame(self._fd, _FRAME_BLOB_PART + varint(len(head) + len(chunk)) + head, chunk)
+            self._writer.write(_FRAME_BLOB_PART + varint(len(head) + len(chunk)) + head, chunk)
         return digest.hexdigest()
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import resource
 import sys
 from typing import NoReturn, TextIO
 
@@ -10,7 +11,7 @@ import numpy as np
 from qiskit.quantum_info.operators.random import DEFAULT_RNG
 
 from aerlock.program.backends import get_backend
-from aerlock_executor.cell import failures, frames, limits, program_files
+from aerlock_executor.cell import failures, frames, limits, program_files, signals
 from aerlock_executor.cell.inputs import InputBlobs, read_inputs
 from aerlock_executor.cell.limits import CellLimits
 from aerlock_executor.cell.messenger import JobMessenger
@@ -34,13 +35,15 @@ def run(input_fd: int, output_fd: int, cell_limits: CellLimits, warm: bool) -> N
         if warm:
             run_sample()
         _part_from_zygote()
-        frames.write_frame(output_fd, CellFrame(ready=CellReady()).SerializeToString())
+        frames.FrameWriter(output_fd).write(CellFrame(ready=_usage()).SerializeToString())
         message = frames.read_frame(input_fd)
         if message is not None:
             start = CellStart.FromString(message)
             _apply(start, cell_limits)
             checks = ResultChecks(start.interim_results_schema, start.return_values_schema)
             status = _run_job(start, input_fd, JobMessenger(output_fd, checks))
+    except KeyboardInterrupt:  # cancelled before its program was loaded
+        status = _RAISED
     except BaseException:
         with contextlib.suppress(BaseException):
             sys.excepthook(*sys.exc_info())
@@ -57,6 +60,11 @@ def _part_from_zygote() -> None:
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+
+
+def _usage() -> CellReady:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return CellReady(cpu_seconds=usage.ru_utime + usage.ru_stime, peak_memory_bytes=usage.ru_maxrss * 1024)
 
 
 def _apply(start: CellStart, cell_limits: CellLimits) -> None:
@@ -89,9 +97,11 @@ def _run_job(start: CellStart, input_fd: int, messenger: JobMessenger) -> int:
         with InputBlobs(input_fd, start.blobs) as blobs:
             inputs = read_inputs(start.inputs, blobs)
         returned = main(get_backend(start.backend_name), messenger, **inputs)
+        signals.ignore_handled()
         messenger.finish(returned)
         status = _RETURNED
     except BaseException as error:
+        signals.ignore_handled()
         if isinstance(error, MemoryError):
             limits.release_reserve()
         messenger.close(CellFrame(failure=failures.describe(error, files)))

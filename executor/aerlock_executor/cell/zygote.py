@@ -5,8 +5,9 @@ runs in a child that is thrown away, and only the modules that it loaded are
 imported here. It has one thread, no signal handlers and one control socket,
 over which come JSON objects: ``{"create": ID, "warm": BOOL}`` with the four
 descriptors of the cell's pipes and those by which it enters its control groups,
-and ``{"kill": ID}``. It answers ``{"ready": {...}}`` once, which says what it
-has imported, and ``{"ended": ID, ...}`` with the records of the status pipe for each cell.
+and ``{"cell": ID, "signal": NUMBER}``. It answers ``{"ready": {...}}`` once, which
+says what it has imported, and ``{"ended": ID, ...}`` with the records of the
+status pipe for each cell.
 """
 
 import array
@@ -18,7 +19,6 @@ import importlib
 import json
 import os
 import select
-import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -79,8 +79,8 @@ class _Zygote:
                     child = self._create(request["create"], fds)
                     if child:
                         return child, request["warm"]
-                elif "kill" in request:
-                    self._kill(request["kill"])
+                elif "signal" in request:
+                    self._signal(request["cell"], request["signal"])
 
     def _receive(self) -> tuple[bytes, list[int]]:
         room = socket.CMSG_SPACE((_JOB_FDS + _MOST_GROUPS) * array.array("i").itemsize)
@@ -113,11 +113,11 @@ class _Zygote:
         self._watch(_Cell(cell_id, pid, os.pidfd_open(pid), status_reader, {}))
         return None
 
-    def _kill(self, cell_id: int) -> None:
-        """Asks the stub, a child that is not reaped yet, so its pid is no other process's."""
+    def _signal(self, cell_id: int, number: int) -> None:
+        """Signals the stub, a child that is not reaped yet, so its pid is no other process's."""
         for cell in self._cells.values():
             if cell.cell_id == cell_id:
-                os.kill(cell.pid, signal.SIGTERM)
+                os.kill(cell.pid, number)
 
     def _watch(self, cell: _Cell) -> None:
         self._cells[cell.pid_fd] = cell

@@ -149,19 +149,25 @@ class CellBlobPart(_message.Message):
 
     DATA_FIELD_NUMBER: _builtins.int
     LAST_FIELD_NUMBER: _builtins.int
+    ABANDONED_FIELD_NUMBER: _builtins.int
     data: _builtins.bytes
-    """At most 1 MiB; it may be empty only where it is the last."""
+    """At most 1 MiB; it may be empty only where it is the last or abandoned."""
     last: _builtins.bool
     """Whether the blob ends here. Its digest is computed by the reader."""
+    abandoned: _builtins.bool
+    """Set without data: the blob that has begun, if one has, is given up. A signal
+    reached the program while it wrote it.
+    """
     def __init__(
         self,
         *,
         data: _builtins.bytes = ...,
         last: _builtins.bool = ...,
+        abandoned: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "last", b"last"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abandoned", b"abandoned", "data", b"data", "last", b"last"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -169,14 +175,24 @@ Global___CellBlobPart: _TypeAlias = CellBlobPart  # noqa: Y015
 
 @_typing.final
 class CellReady(_message.Message):
+    """What the cell has used by now, which is not its job's to answer for."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
+    CPU_SECONDS_FIELD_NUMBER: _builtins.int
+    PEAK_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    cpu_seconds: _builtins.float
+    peak_memory_bytes: _builtins.int
+    """Its largest resident set."""
     def __init__(
         self,
+        *,
+        cpu_seconds: _builtins.float = ...,
+        peak_memory_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_seconds", b"cpu_seconds", "peak_memory_bytes", b"peak_memory_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -14,6 +14,7 @@ from aerlock.v1.jobs_pb2 import (
     EVENT_KIND_LOG_OUTPUT,
     EVENT_KIND_STATE_CHANGE,
     EVENT_KIND_WARNING,
+    JobEntry,
     JobEvent,
 )
 from aerlock.v1.values_pb2 import BlobRef
@@ -28,7 +29,8 @@ KINDS: dict[str, int] = {
 }
 """The names of JobEvent's oneof with their EventKind."""
 
-_EVENTS_TAG = b"\x0a"
+# Field 1 of WatchJobResponse and of JobEntry, and field 1 of WatchJobsResponse.
+_EVENTS_TAG = _ENTRIES_TAG = b"\x0a"
 # Of TaskEvent.blobs, field 100. To ask an event for its blobs takes as long as to look at this many bytes.
 _BLOBS_TAG = b"\xa2\x06"
 _BYTES_PER_QUESTION = 400
@@ -78,11 +80,21 @@ def encode_task_event(event: TaskEvent, sequence: int) -> bytes:
     return _as_events_field(event.SerializeToString())
 
 
+def encode_entry(job_id: str, encoded: Sequence[bytes]) -> bytes:
+    """Returns the bytes of ``WatchJobsResponse(entries=[entry])`` with a job's encoded events."""
+    name = JobEntry(job_id=job_id).SerializeToString()
+    size = sum(map(len, encoded)) + len(name)
+    return b"".join((_ENTRIES_TAG, _varint(size), *encoded, name))
+
+
 def _as_events_field(message: bytes) -> bytes:
-    length = bytearray()
-    rest = len(message)
-    while rest > 0x7F:
-        length.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    length.append(rest)
-    return _EVENTS_TAG + length + message
+    return _EVENTS_TAG + _varint(len(message)) + message
+
+
+def _varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)

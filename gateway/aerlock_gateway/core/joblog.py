@@ -14,10 +14,10 @@ from aerlock.v1.jobs_pb2 import (
 )
 from aerlock_executor.v1.executor_pb2 import TaskEnded, TaskEvent
 from aerlock_gateway.core import clock
+from aerlock_gateway.core.bell import Bell, job_key, owner_key
 from aerlock_gateway.core.encoding import KINDS, encode_event, encode_task_event
 from aerlock_gateway.core.scheduler import Scheduler
 from aerlock_gateway.core.states import TERMINAL, check_transition
-from aerlock_gateway.core.watch import Bell, job_key, owner_key
 from aerlock_gateway.store import events, jobs
 from aerlock_gateway.store.database import Database
 
@@ -32,6 +32,8 @@ class Appended:
 
     heads: list[jobs.Head] = field(default_factory=list)
     started: list[jobs.Head] = field(default_factory=list)
+    # A cursor below its first event: the closer, the less others read to find it.
+    after: int = 0
 
 
 class JobLog:
@@ -51,9 +53,10 @@ class JobLog:
         The caller owns the transaction and calls `publish` after the commit.
         """
         now = clock.now()
+        after = events.last_cursor(connection)
         head = jobs.insert(connection, job, now)
         _change_state(connection, head, StateChange(state=JOB_STATE_QUEUED), now)
-        return self._start_next(connection, Appended([head]))
+        return self._start_next(connection, Appended([head], after=after))
 
     async def append(
         self,
@@ -69,16 +72,17 @@ class JobLog:
         """
 
         def work(connection: sqlite3.Connection) -> Appended:
-            head = jobs.find_head(connection, job)
+            appended = _begun(connection, job)
+            (head,) = appended.heads
             if head.state in TERMINAL:
-                return Appended([head])
+                return appended
             if also is not None:
                 also(connection, head)
             ended = _append_outputs(connection, head, batch)
             if ended is None:
-                return Appended([head])
+                return appended
             _end(connection, head, ended)
-            return self._start_next(connection, Appended([head]))
+            return self._start_next(connection, appended)
 
         return (await self._database.write(work, self.publish)).heads[0]
 
@@ -86,31 +90,38 @@ class JobLog:
         """Appends a terminal event that no executor reported; nothing happens to a job that has ended."""
 
         def work(connection: sqlite3.Connection) -> Appended:
-            head = jobs.find_head(connection, job)
+            appended = _begun(connection, job)
+            (head,) = appended.heads
             if head.state in TERMINAL:
-                return Appended([head])
+                return appended
             _change_state(connection, head, change, clock.now())
-            return self._start_next(connection, Appended([head]))
+            return self._start_next(connection, appended)
 
         return (await self._database.write(work, self.publish)).heads[0]
 
     def cancel(self, connection: sqlite3.Connection, job: int) -> Appended:
         """Cancels what is queued and marks what runs; the caller calls `publish` after the commit."""
-        head = jobs.find_head(connection, job)
+        appended = _begun(connection, job)
+        (head,) = appended.heads
         if head.state == JOB_STATE_QUEUED:
             _change_state(connection, head, StateChange(state=JOB_STATE_CANCELLED), clock.now())
         elif head.state == JOB_STATE_RUNNING:
             _change_state(connection, head, StateChange(state=JOB_STATE_CANCELLING), clock.now())
-        return Appended([head])
+        return appended
 
     async def start_queued(self) -> None:
         """Starts as many queued jobs as there are free slots; for when slots appear."""
-        await self._database.write(lambda connection: self._start_next(connection, Appended()), self.publish)
+
+        def work(connection: sqlite3.Connection) -> Appended:
+            return self._start_next(connection, Appended(after=events.last_cursor(connection)))
+
+        await self._database.write(work, self.publish)
 
     def publish(self, appended: Appended) -> None:
         """Lets the world see what is committed."""
         for head in appended.heads + appended.started:
-            self._bell.ring(job_key(head.job_id), owner_key(head.owner), owner_key(None))
+            keys = job_key(head.job_id), owner_key(head.owner), owner_key(None)
+            self._bell.ring(*keys, after=appended.after)
         for head in appended.started:
             self._scheduler.start(head)
 
@@ -123,11 +134,16 @@ class JobLog:
         return appended
 
 
+def _begun(connection: sqlite3.Connection, job: int) -> Appended:
+    """Says where a transaction begins that appends to the log of a job that exists."""
+    return Appended([jobs.find_head(connection, job)], after=events.last_cursor(connection))
+
+
 def _append_outputs(
     connection: sqlite3.Connection, head: jobs.Head, batch: Sequence[TaskEvent]
 ) -> TaskEvent | None:
     """Appends results, log output and warnings, moves the head, and returns the TaskEnded if it came."""
-    rows: list[events.EventRow] = []
+    rows = events.RowBuilder(head.id)
     first_output = ended = None
     for event in batch:
         if event.offset <= head.last_offset:
@@ -143,8 +159,8 @@ def _append_outputs(
         if name is not None and (kind := KINDS.get(name)) is not None:
             first_output = first_output or clock.from_timestamp(event.time)
             head.last_sequence += 1
-            rows.append((head.id, head.last_sequence, kind, encode_task_event(event, head.last_sequence)))
-    events.append(connection, rows)
+            rows.add(head.last_sequence, kind, encode_task_event(event, head.last_sequence))
+    events.append(connection, rows.finish())
     jobs.set_progress(connection, head, first_output)
     return ended
 

@@ -1,13 +1,16 @@
-"""Reading logs as they grow: pages from the database, and a bell that rings after each commit."""
+"""Following logs as they grow: from page to page, and from ring to ring of the bell."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from aerlock.v1 import jobs_pb2
-from aerlock_gateway.core.access import Account
+from aerlock_gateway.core.access import Account, missing
+from aerlock_gateway.core.bell import Bell, Listener, job_key, owner_key
+from aerlock_gateway.core.encoding import encode_entry
 from aerlock_gateway.core.jobs import find_visible, watched_owner
+from aerlock_gateway.core.pages import EncodedPage, Pages
+from aerlock_gateway.core.streams import Streams
 from aerlock_gateway.errors import InvalidArgumentError, UnavailableError, Violation
 from aerlock_gateway.store import events
 from aerlock_gateway.store.database import Database
@@ -16,111 +19,72 @@ _MOST_KINDS: Final = 16
 _KINDS: Final = frozenset(jobs_pb2.EventKind.values()) - {jobs_pb2.EVENT_KIND_UNSPECIFIED}
 
 
-class Bell:
-    """Wakes those who wait for more of something: a job or all the jobs of an account."""
-
-    def __init__(self) -> None:
-        self._listeners: dict[str, set[asyncio.Event]] = {}
-        self.stopping = False
-
-    def ring(self, *keys: str) -> None:
-        """Wakes the listeners of the keys."""
-        for key in keys:
-            for event in self._listeners.get(key, ()):
-                event.set()
-
-    def stop(self) -> None:
-        """Wakes everyone, for good."""
-        self.stopping = True
-        self.ring(*self._listeners)
-
-    @contextmanager
-    def listen(self, key: str) -> Iterator[asyncio.Event]:
-        """Gives an event that is set by each ring; clear it before looking, wait for it after."""
-        event = asyncio.Event()
-        listeners = self._listeners.setdefault(key, set())
-        listeners.add(event)
-        try:
-            yield event
-        finally:
-            listeners.discard(event)
-            if not listeners:
-                self._listeners.pop(key, None)
-
-
-def job_key(job_id: str) -> str:
-    """Returns the bell's key of a job."""
-    return f"job:{job_id}"
-
-
-def owner_key(account: str | None) -> str:
-    """Returns the bell's key of all the jobs of an account, or of all accounts."""
-    return "everyone" if account is None else f"owner:{account}"
-
-
 class Watch:
-    """The two streams. Neither holds a cursor or a page while it sends."""
+    """The two streams. Neither holds a cursor while it sends, nor anything but its page.
 
-    def __init__(self, database: Database, bell: Bell) -> None:
+    What they yield are serialized responses: the rows as they are stored,
+    joined, so that a thousand watchers cost no parsing.
+    """
+
+    def __init__(self, database: Database, bell: Bell, streams: Streams) -> None:
         self._database = database
         self._bell = bell
+        self._streams = streams
+        self._pages = Pages(database)
 
     async def job(self, caller: Account, request: jobs_pb2.WatchJobRequest) -> AsyncIterator[bytes]:
         """Yields the events of a job after ``after_sequence`` until its terminal event.
 
-        What it yields are serialized WatchJobResponses: the rows as they are
-        stored, joined, so that a thousand watchers cost no parsing.
-        Raises `NotFoundError`, `InvalidArgumentError`, and `UnavailableError` when the gateway stops.
+        Raises `NotFoundError`, also when the job was deleted in between,
+        `InvalidArgumentError`, `ExhaustedError`, and `UnavailableError` when
+        the gateway stops.
         """
-        if request.after_sequence < 0:
-            raise InvalidArgumentError.of([Violation("after_sequence", "must not be negative")])
         kinds = _kinds(request.kinds)
-        row = await self._database.read(lambda connection: find_visible(connection, caller, request.job_id))
-        after = request.after_sequence
-        if after > row.last_sequence:
-            sentence = (
-                f"is beyond {row.last_sequence}, the last sequence of the job by now; resume from there"
+        with self._streams.opened(caller.name), self._bell.listen(job_key(request.job_id)) as listener:
+            row = await self._database.read_page(
+                lambda connection: find_visible(connection, caller, request.job_id)
             )
-            raise InvalidArgumentError.of([Violation("after_sequence", sentence)])
-        with self._bell.listen(job_key(request.job_id)) as rung:
+            after = _checked_sequence(request.after_sequence, row.last_sequence)
             while True:
-                rung.clear()
-                page = await self._page(row.id, after, kinds)
+                listener.clear()
+                page = await self._page_of_job(row.id, after, kinds, listener.ring)
                 after = page.scanned
                 done = page.ended or (request.replay_only and page.caught_up)
-                if page.encoded or done:
-                    scanned = jobs_pb2.WatchJobResponse(scanned_sequence=after).SerializeToString()
-                    response = b"".join((*page.encoded, scanned))
-                    del page
-                    yield response
+                if page.is_filled or done:
+                    with self._pages.sending(page) as response:
+                        del page
+                        yield response
                     if done:
                         return
                 elif page.caught_up:
-                    await self._more(rung)
+                    await self._more(listener)
 
-    async def account(
-        self, caller: Account, request: jobs_pb2.WatchJobsRequest
-    ) -> AsyncIterator[jobs_pb2.WatchJobsResponse]:
+    async def account(self, caller: Account, request: jobs_pb2.WatchJobsRequest) -> AsyncIterator[bytes]:
         """Yields the events of the jobs asked for above a cursor, without end.
 
-        Raises `InvalidArgumentError`, and `UnavailableError` when the gateway stops.
+        Raises `InvalidArgumentError`, `ExhaustedError`, and `UnavailableError` when the gateway stops.
         """
         kinds = _kinds(request.kinds)
         owner = watched_owner(caller, request.all_accounts)
-        cursor = await self._start_cursor(request.after_cursor)
-        first = True
-        with self._bell.listen(owner_key(owner)) as rung:
+        with self._streams.opened(caller.name), self._bell.listen(owner_key(owner)) as listener:
+            cursor = await self._start_cursor(request.after_cursor)
+            first = True
             while True:
-                rung.clear()
-                runs, cursor, caught_up = await self._page_of_owner(owner, cursor, kinds)
-                if runs or first:
+                listener.clear()
+                page = await self._page_of_owner(owner, cursor, kinds, listener.ring)
+                cursor, caught_up = page.scanned, page.caught_up
+                if page.is_filled or first:
                     first = False
-                    yield _to_response(runs, cursor)
-                elif caught_up:
-                    await self._more(rung)
+                    with self._pages.sending(page) as response:
+                        del page
+                        yield response
+                if caught_up:
+                    await self._more(listener)
+                    # Over what others have written meanwhile, however much it is.
+                    cursor = max(cursor, listener.after or 0)
 
     async def _start_cursor(self, after: int) -> int:
-        last = await self._database.read(events.last_cursor)
+        last = await self._database.read_page(events.last_cursor)
         if not -1 <= after <= last:
             raise InvalidArgumentError.of(
                 [
@@ -131,21 +95,46 @@ class Watch:
             )
         return last if after == -1 else after
 
-    async def _page(self, job: int, after: int, kinds: frozenset[int]) -> events.Page:
-        return await self._database.read(lambda connection: events.page_of_job(connection, job, after, kinds))
+    async def _page_of_job(self, job: int, after: int, kinds: frozenset[int], ring: int) -> EncodedPage:
+        size = self._pages.size
+
+        def read(connection: sqlite3.Connection) -> EncodedPage:
+            page = events.page_of_job(connection, job, after, kinds, size)
+            if page is None:
+                raise missing("job")
+            scanned = jobs_pb2.WatchJobResponse(scanned_sequence=page.scanned).SerializeToString()
+            response = b"".join((*page.encoded, scanned))
+            return EncodedPage(response, bool(page.encoded), page.scanned, page.caught_up, page.ended)
+
+        return await self._pages.read((job, after, kinds, ring, size), read)
 
     async def _page_of_owner(
-        self, owner: str | None, cursor: int, kinds: frozenset[int]
-    ) -> tuple[list[events.Run], int, bool]:
-        return await self._database.read(
-            lambda connection: events.page_of_owner(connection, owner, cursor, kinds)
-        )
+        self, owner: str | None, after: int, kinds: frozenset[int], ring: int
+    ) -> EncodedPage:
+        size = self._pages.size
 
-    async def _more(self, rung: asyncio.Event) -> None:
+        def read(connection: sqlite3.Connection) -> EncodedPage:
+            entries, cursor, caught_up = events.page_of_owner(connection, owner, after, kinds, size)
+            encoded = [encode_entry(entry.job_id, entry.encoded) for entry in entries]
+            end = jobs_pb2.WatchJobsResponse(cursor=cursor).SerializeToString()
+            return EncodedPage(b"".join((*encoded, end)), bool(entries), cursor, caught_up)
+
+        return await self._pages.read((owner, after, kinds, ring, size), read)
+
+    async def _more(self, listener: Listener) -> None:
         if not self._bell.stopping:
-            await rung.wait()
+            await listener.wait()
         if self._bell.stopping:
             raise UnavailableError("the gateway is stopping; resume when it is back", retry_seconds=1)
+
+
+def _checked_sequence(after: int, last: int) -> int:
+    if after < 0:
+        raise InvalidArgumentError.of([Violation("after_sequence", "must not be negative")])
+    if after > last:
+        sentence = f"is beyond {last}, the last sequence of the job by now; resume from there"
+        raise InvalidArgumentError.of([Violation("after_sequence", sentence)])
+    return after
 
 
 def _kinds(kinds: Sequence[int]) -> frozenset[int]:
@@ -154,10 +143,3 @@ def _kinds(kinds: Sequence[int]) -> frozenset[int]:
     if unknown := [kind for kind in kinds if kind not in _KINDS]:
         raise InvalidArgumentError.of([Violation("kinds", f"{unknown[0]} is not an EventKind; leave it out")])
     return frozenset(kinds)
-
-
-def _to_response(runs: list[events.Run], cursor: int) -> jobs_pb2.WatchJobsResponse:
-    response = jobs_pb2.WatchJobsResponse(cursor=cursor)
-    for run in runs:
-        response.entries.add(job_id=run.job_id).MergeFromString(b"".join(run.encoded))
-    return response

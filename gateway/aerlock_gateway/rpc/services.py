@@ -54,17 +54,15 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
         jobs, token = await list_jobs(self._database, caller.get(), request)
         return jobs_pb2.ListJobsResponse(jobs=jobs, next_page_token=token)
 
-    async def WatchJob(  # type: ignore[override]  # serialized responses; see ErrorInterceptor
+    def WatchJob(  # type: ignore[override]  # serialized responses; see ErrorInterceptor
         self, request: jobs_pb2.WatchJobRequest, context: Context
     ) -> AsyncIterator[bytes]:
-        async for response in self._watch.job(caller.get(), request):
-            yield response
+        return self._watch.job(caller.get(), request)
 
-    async def WatchJobs(
+    def WatchJobs(  # type: ignore[override]  # serialized responses; see ErrorInterceptor
         self, request: jobs_pb2.WatchJobsRequest, context: Context
-    ) -> AsyncIterator[jobs_pb2.WatchJobsResponse]:
-        async for response in self._watch.account(caller.get(), request):
-            yield response
+    ) -> AsyncIterator[bytes]:
+        return self._watch.account(caller.get(), request)
 
     async def CancelJob(
         self, request: jobs_pb2.CancelJobRequest, context: Context

@@ -1,4 +1,8 @@
-"""One SQLite database: a writer thread that commits in groups, and a few threads that read."""
+"""One SQLite database: a writer thread that commits in groups, and threads that read.
+
+Pages of streams are read by a thread of their own: however many streams there
+are, a call waits for calls alone.
+"""
 
 import asyncio
 import queue
@@ -17,6 +21,7 @@ T = TypeVar("T")
 
 _READERS = 2
 _LARGEST_GROUP = 1024
+_PAGES_AT_ONCE = 16
 _KEPT_WAL_BYTES = 16 << 20
 _BUSY_SECONDS = 30.0
 
@@ -45,11 +50,14 @@ class Database:
         migrate(connection)
         # After the migrations: auto_vacuum can only be chosen before WAL.
         connection.execute("PRAGMA journal_mode = WAL")
-        self._writes: queue.SimpleQueue[_Write[Any] | None] = queue.SimpleQueue()
+        self._writes: queue.SimpleQueue[_Work[Any] | None] = queue.SimpleQueue()
         self._writer = threading.Thread(
             target=self._write_in_groups, args=(connection,), name="writer", daemon=True
         )
         self._writer.start()
+        self._pages: queue.SimpleQueue[_Work[Any] | None] = queue.SimpleQueue()
+        self._pager = threading.Thread(target=self._read_pages, name="pager", daemon=True)
+        self._pager.start()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="reader")
 
     async def write(
@@ -61,7 +69,7 @@ class Database:
         ``then`` is called in the event loop with the result after the commit,
         also where the waiting caller has been cancelled meanwhile.
         """
-        write = _Write(work, then, self._loop.create_future())
+        write = _Work(work, then, self._loop.create_future())
         self._writes.put(write)
         result: T = await write.future
         return result
@@ -70,10 +78,19 @@ class Database:
         """Runs ``work`` on one consistent snapshot of what is committed."""
         return await self._loop.run_in_executor(self._readers, self._read, work)
 
+    async def read_page(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Does what `read` does for a stream: behind the pages of other streams, and ahead of no call."""
+        read = _Work(work, None, self._loop.create_future())
+        self._pages.put(read)
+        result: T = await read.future
+        return result
+
     async def close(self) -> None:
         """Commits what is queued and closes the file."""
         self._writes.put(None)
+        self._pages.put(None)
         await asyncio.to_thread(self._writer.join)
+        await asyncio.to_thread(self._pager.join)
         await asyncio.to_thread(self._readers.shutdown)
         for connection in self._connections:
             connection.close()
@@ -86,11 +103,15 @@ class Database:
         self._connections.append(connection)
         return connection
 
+    def _connect_to_read(self) -> sqlite3.Connection:
+        connection = self._connect()
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = self._connect()
-            connection.execute("PRAGMA query_only = ON")
+            connection = self._local.connection = self._connect_to_read()
         connection.execute("BEGIN")
         try:
             return work(connection)
@@ -98,20 +119,19 @@ class Database:
             connection.execute("COMMIT")
 
     def _write_in_groups(self, connection: sqlite3.Connection) -> None:
-        while (first := self._writes.get()) is not None:
-            group = [first]
-            while len(group) < _LARGEST_GROUP and not self._writes.empty():
-                following = self._writes.get()
-                if following is None:
-                    self._writes.put(None)
-                    break
-                group.append(following)
+        while group := _next_group(self._writes, _LARGEST_GROUP):
             _commit(connection, group)
+            self._loop.call_soon_threadsafe(_resolve, group)
+
+    def _read_pages(self) -> None:
+        connection = self._connect_to_read()
+        while group := _next_group(self._pages, _PAGES_AT_ONCE):
+            _read_together(connection, group)
             self._loop.call_soon_threadsafe(_resolve, group)
 
 
 @dataclass(slots=True)
-class _Write(Generic[T]):
+class _Work(Generic[T]):
     work: Callable[[sqlite3.Connection], T]
     then: Callable[[T], None] | None
     future: asyncio.Future[T]
@@ -130,6 +150,13 @@ class _Write(Generic[T]):
             connection.execute("ROLLBACK TO work")
         connection.execute("RELEASE work")
 
+    def read(self, connection: sqlite3.Connection) -> None:
+        """Does work that changes nothing."""
+        try:
+            self.result = self.work(connection)
+        except Exception as error:
+            self.error = error
+
     def resolve(self) -> None:
         """Tells those who wait; runs in the event loop."""
         if self.error is not None:
@@ -142,7 +169,36 @@ class _Write(Generic[T]):
             self.future.set_result(self.result)  # type: ignore[arg-type]
 
 
-def _commit(connection: sqlite3.Connection, group: list[_Write[Any]]) -> None:
+def _next_group(works: "queue.SimpleQueue[_Work[Any] | None]", most: int) -> "list[_Work[Any]]":
+    """Waits for work and returns what there is of it by then; nothing at the end."""
+    group: list[_Work[Any]] = []
+    while not group or (len(group) < most and not works.empty()):
+        work = works.get()
+        if work is None:
+            if group:
+                works.put(None)
+            break
+        group.append(work)
+    return group
+
+
+def _read_together(connection: sqlite3.Connection, group: list[_Work[Any]]) -> None:
+    """Reads for several streams on one snapshot, younger than the request of any of them."""
+    try:
+        connection.execute("BEGIN")
+        for read in group:
+            if not read.future.done():
+                read.read(connection)
+        connection.execute("COMMIT")
+    except Exception as error:
+        for read in group:
+            read.error = read.error or error
+        if connection.in_transaction:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+
+
+def _commit(connection: sqlite3.Connection, group: list[_Work[Any]]) -> None:
     try:
         connection.execute("BEGIN IMMEDIATE")
         for write in group:
@@ -157,6 +213,6 @@ def _commit(connection: sqlite3.Connection, group: list[_Write[Any]]) -> None:
             write.error = write.error or error
 
 
-def _resolve(group: list[_Write[Any]]) -> None:
-    for write in group:
-        write.resolve()
+def _resolve(group: list[_Work[Any]]) -> None:
+    for work in group:
+        work.resolve()

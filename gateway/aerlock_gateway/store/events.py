@@ -1,25 +1,36 @@
-"""The one table of events: appending to it and reading it page by page."""
+"""The one table of events: appending to it and reading it page by page.
+
+A row holds consecutive events of one job and one kind, under the sequence of the
+last of them. So a flood of small events costs a row for every 64 KiB, and not for
+every event: each step of a statement gives up the GIL, and getting it back from a
+busy event loop takes longer than the step.
+"""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from aerlock.v1.jobs_pb2 import WatchJobResponse
+
 TERMINAL = 6
 """The kind under which a terminal state change is stored; the other kinds are those of EventKind."""
 
 LARGEST_PAGE = 1024 * 1024
-"""Bytes of events in one page; an event that is larger is a page by itself."""
+"""Bytes of events in one page; a row that is larger is a page by itself."""
+
+LARGEST_ROW = 64 * 1024
+"""Bytes of events that share a row; an event that is larger has a row to itself."""
 
 _ROWS_SCANNED = 16_384
 _INSERT = "INSERT INTO events (job, sequence, kind, encoded) VALUES "
 
 EventRow = tuple[int, int, int, bytes]
-"""job, sequence, kind, encoded."""
+"""job, sequence of the last event, kind, the joined events as `core.encoding` encodes them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Events of one job."""
+    """Events of one job, row by row."""
 
     encoded: list[bytes]
     # The highest sequence looked at.
@@ -31,7 +42,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Entry:
     """Consecutive events of one job, out of the events of many."""
 
     job_id: str
@@ -41,8 +52,6 @@ class Run:
 def append(connection: sqlite3.Connection, rows: Sequence[EventRow]) -> None:
     """Inserts the rows, in their order."""
     start = 0
-    # One statement for many rows: every step of a statement gives up the GIL, and
-    # getting it back from a busy event loop takes longer than the insert.
     for size in (256, 64, 16, 4, 1):
         statement = _INSERT + ",".join(["(?,?,?,?)"] * size)
         while len(rows) - start >= size:
@@ -51,34 +60,97 @@ def append(connection: sqlite3.Connection, rows: Sequence[EventRow]) -> None:
             start += size
 
 
-def page_of_job(connection: sqlite3.Connection, job: int, after: int, kinds: frozenset[int]) -> Page:
-    """Returns events of ``job`` with a sequence above ``after``; no ``kinds`` means all of them."""
-    last, last_kind = connection.execute(
+class RowBuilder:
+    """Puts the events of a job into rows."""
+
+    def __init__(self, job: int) -> None:
+        self._job = job
+        self._rows: list[EventRow] = []
+        self._encoded: list[bytes] = []
+        self._size = self._sequence = self._kind = 0
+
+    def add(self, sequence: int, kind: int, encoded: bytes) -> None:
+        """Adds the next event."""
+        if kind != self._kind or self._size + len(encoded) > LARGEST_ROW:
+            self.finish()
+        self._encoded.append(encoded)
+        self._size += len(encoded)
+        self._sequence, self._kind = sequence, kind
+
+    def finish(self) -> Sequence[EventRow]:
+        """Returns the rows of all that was added."""
+        if self._encoded:
+            self._rows.append((self._job, self._sequence, self._kind, b"".join(self._encoded)))
+            self._encoded, self._size = [], 0
+        return self._rows
+
+
+def page_of_job(
+    connection: sqlite3.Connection, job: int, after: int, kinds: frozenset[int], size: int = LARGEST_PAGE
+) -> Page | None:
+    """Returns about ``size`` bytes of the events above ``after``; no ``kinds`` means all of them.
+
+    Returns None where the job has no events, since it was deleted.
+    """
+    newest = connection.execute(
         "SELECT sequence, kind FROM events WHERE job = ? ORDER BY sequence DESC LIMIT 1", (job,)
     ).fetchone()
-    limit = min(last, after + _ROWS_SCANNED)
+    if newest is None:
+        return None
+    last, last_kind = newest
+    encoded, scanned = _rows_of_job(connection, job, after, kinds, size)
+    caught_up = scanned >= last
+    return Page(encoded, scanned, caught_up, caught_up and last_kind == TERMINAL)
+
+
+def _rows_of_job(
+    connection: sqlite3.Connection, job: int, after: int, kinds: frozenset[int], size: int
+) -> tuple[list[bytes], int]:
+    """Returns encoded rows and the highest sequence looked at."""
+    (limit,) = connection.execute(
+        "SELECT coalesce(max(sequence), ?) FROM"
+        " (SELECT sequence FROM events WHERE job = ? AND sequence > ? ORDER BY sequence LIMIT ?)",
+        (after, job, after, _ROWS_SCANNED),
+    ).fetchone()
     rows = connection.execute(
         f"SELECT sequence, encoded FROM events WHERE job = ? AND sequence > ? AND sequence <= ?{_only(kinds)}"  # noqa: S608
         " ORDER BY sequence",
         (job, after, limit),
     )
     encoded: list[bytes] = []
-    scanned = max(limit, after)
-    size = 0
-    for sequence, event in rows:
-        size += len(event)
-        if size > LARGEST_PAGE and encoded:
-            scanned = sequence - 1
-            break
-        encoded.append(event)
-    caught_up = scanned >= last
-    return Page(encoded, scanned, caught_up, caught_up and last_kind == TERMINAL)
+    scanned = after
+    for sequence, events in rows:
+        if not encoded and not _ends_a_row(connection, job, after):
+            events = _last_events(events, sequence - after)
+        size -= len(events)
+        if size < 0 and encoded:
+            return encoded, scanned
+        encoded.append(events)
+        scanned = sequence
+    return encoded, limit
+
+
+def _ends_a_row(connection: sqlite3.Connection, job: int, sequence: int) -> bool:
+    return sequence == 0 or bool(
+        connection.execute("SELECT 1 FROM events WHERE job = ? AND sequence = ?", (job, sequence)).fetchone()
+    )
+
+
+def _last_events(events: bytes, count: int) -> bytes:
+    """Returns the last ``count`` events of a row, or all where it has fewer."""
+    response = WatchJobResponse.FromString(events)
+    del response.events[:-count]
+    return response.SerializeToString()
 
 
 def page_of_owner(
-    connection: sqlite3.Connection, owner: str | None, after: int, kinds: frozenset[int]
-) -> tuple[list[Run], int, bool]:
-    """Returns runs of events after a cursor, the new one, and whether it is the end; no owner means all."""
+    connection: sqlite3.Connection,
+    owner: str | None,
+    after: int,
+    kinds: frozenset[int],
+    size: int = LARGEST_PAGE,
+) -> tuple[list[Entry], int, bool]:
+    """Returns entries after a cursor, the new one, and whether it is the end; no owner means all."""
     last = last_cursor(connection)
     limit = min(last, after + _ROWS_SCANNED)
     condition, values = ("", []) if owner is None else (" AND owner = ?", [owner])
@@ -87,8 +159,8 @@ def page_of_owner(
         f" WHERE events.id > ? AND events.id <= ?{_only(kinds)}{condition} ORDER BY events.id",
         (after, limit, *values),
     )
-    runs, cursor = _gather(rows, limit)
-    return runs, cursor, cursor >= last
+    entries, cursor = _gather(rows, limit, size)
+    return entries, cursor, cursor >= last
 
 
 def last_cursor(connection: sqlite3.Connection) -> int:
@@ -97,18 +169,17 @@ def last_cursor(connection: sqlite3.Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def _gather(rows: Iterator[tuple[int, str, bytes]], limit: int) -> tuple[list[Run], int]:
-    runs: list[Run] = []
-    size = 0
-    for number, job_id, event in rows:
+def _gather(rows: Iterator[tuple[int, str, bytes]], limit: int, size: int) -> tuple[list[Entry], int]:
+    entries: list[Entry] = []
+    for number, job_id, events in rows:
         # 64 bytes: what an entry needs besides its events.
-        size += len(event) + 64
-        if size > LARGEST_PAGE and runs:
-            return runs, number - 1
-        if not runs or runs[-1].job_id != job_id:
-            runs.append(Run(job_id, []))
-        runs[-1].encoded.append(event)
-    return runs, limit
+        size -= len(events) + 64
+        if size < 0 and entries:
+            return entries, number - 1
+        if not entries or entries[-1].job_id != job_id:
+            entries.append(Entry(job_id, []))
+        entries[-1].encoded.append(events)
+    return entries, limit
 
 
 def _only(kinds: frozenset[int]) -> str:

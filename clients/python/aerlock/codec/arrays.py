@@ -1,7 +1,7 @@
 """Numpy arrays to and from the wire: row-major, little-endian bytes, copied once."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from aerlock.v1 import values_pb2
@@ -52,7 +52,7 @@ def describe_array(array: "np.ndarray[Any, Any]") -> tuple[values_pb2.Array, mem
     return description, np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
-def numbers_to_array(numbers: list[Any]) -> "np.ndarray[Any, Any] | None":
+def numbers_to_array(numbers: Sequence[Any]) -> "np.ndarray[Any, Any] | None":
     """Gives the array that holds the list exactly; None where its items are not numbers of one such type."""
     import numpy as np
 

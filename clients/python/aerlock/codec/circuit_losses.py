@@ -15,7 +15,8 @@ from aerlock.codec.circuit_notes import (
     is_defined_by_hand,
     register_names,
 )
-from aerlock.codec.qpy_structure import has_definitions
+from aerlock.codec.qpy_shape import LastShape
+from aerlock.codec.qpy_structure import free_places, has_definitions
 from aerlock.codec.types.parameters import same_expression, survives_qpy
 
 _LONGEST_NAME: Final = 1_000
@@ -32,6 +33,9 @@ _ALSO_SIMPLE: Final = frozenset({"barrier", "measure", "reset", "unitary", "mcx"
 # Qiskit says that two of these are different even if both were made alike.
 _UNEQUAL: Final = frozenset({"UCRXGate", "UCRYGate", "UCRZGate", "DiagonalGate"})
 
+# What decides about instructions and expressions is the same in all files of one shape.
+_LAST_SOUND: Final = LastShape()
+
 
 def survives(circuit: Any, written: bytes) -> bool:
     """Tells, fast, that QPY kept the whole circuit; False where one has to look closer.
@@ -47,9 +51,20 @@ def survives(circuit: Any, written: bytes) -> bool:
         and survives_qpy(circuit.global_phase)
         and _order_survives(circuit.qregs)
         and _order_survives(circuit.cregs)
-        and _are_simple(circuit.count_ops().keys(), written)
-        and (_look_sound(written) or _expressions_survive(circuit))
+        and _instructions_survive(circuit, written)
     )
+
+
+def _instructions_survive(circuit: Any, written: bytes) -> bool:
+    names = frozenset(circuit.count_ops())
+    if _LAST_SOUND.find(written) == names:
+        return True
+    if not _are_simple(names, written):
+        return False
+    if _look_sound(written):
+        _LAST_SOUND.remember(written, names, free_places)
+        return True
+    return _expressions_survive(circuit)
 
 
 def _look_sound(written: bytes) -> bool:

@@ -149,6 +149,15 @@ class _Decoder:
         check_leaf(kind, value, level)
         return _LEAVES[kind](getattr(value, kind), self)
 
+    def decode_each(self, values: Sequence[values_pb2.Value], level: int) -> list[Any]:
+        """Decodes Values that stand beside each other; raises as `from_value` does."""
+        if len(values) > 1 and values[0].HasField("circuit_value") and all(map(_is_circuit, values)):
+            for value in values:
+                check_leaf("circuit_value", value, level)
+            return qpy.read_circuits([value.circuit_value for value in values])
+        decode = self.decode
+        return [decode(value, level) for value in values]
+
     def enter(self, content: Message, width: int, level: int) -> None:
         """Refuses ``width`` Values of a container at a level where that is more, or deeper, than may be."""
         discard_unknown_below(content, level)
@@ -176,7 +185,7 @@ class _BlobDecoder(BlobWalker):
         self._decoder = _Decoder(document, MAX_BLOB_VALUES)
 
     def on_small(self, values: Sequence[values_pb2.Value], level: int) -> Sequence[Any]:
-        return [self._decoder.decode(value, level) for value in values]
+        return self._decoder.decode_each(values, level)
 
     def on_count(self, count: int) -> None:
         self._decoder.count(count)
@@ -215,8 +224,7 @@ def _decode_list(content: values_pb2.ListValue, decoder: _Decoder, level: int) -
     values = content.values
     level += LIST_LEVELS
     decoder.enter(content, len(values), level)
-    decode = decoder.decode
-    return [decode(value, level) for value in values]
+    return decoder.decode_each(values, level)
 
 
 def _decode_map(content: values_pb2.MapValue, decoder: _Decoder, level: int) -> dict[str, Any]:
@@ -236,6 +244,10 @@ def _decode_tagged(content: values_pb2.TaggedValue, decoder: _Decoder, level: in
     level += TAGGED_LEVELS
     decoder.enter(content, 1, level)
     return decoder.document.decode_tagged(content.type, decoder.decode(content.value, level))
+
+
+def _is_circuit(value: values_pb2.Value) -> bool:
+    return value.HasField("circuit_value")
 
 
 def _decode_timestamp(content: Any, decoder: _Decoder) -> datetime:

@@ -23,6 +23,7 @@ from aerlock.codec.bounds import (
     MAX_KEY_BYTES,
     MAX_VALUES,
     MIN_VALUE_BYTES,
+    TAGGED_LEVELS,
     ValueBoundsError,
     check_size,
     check_tree,
@@ -35,7 +36,7 @@ from aerlock.codec.registry import BY_CLASS
 from aerlock.codec.tagged import Tagged, TaggedType, path_of
 from aerlock.codec.types.circuits import CIRCUIT_TAG, INSTRUCTION, INSTRUCTION_BASES, Qpy, write_with_notes
 from aerlock.codec.types.numpy import array_to_tagged
-from aerlock.codec.types.python import DICT, LIST
+from aerlock.codec.types.python import DICT, LIST, TUPLE
 from aerlock.codec.user_classes import REGISTERED, on_register, plain_form, refusal
 from aerlock.codec.versions import OLDEST_CODEC_VERSION
 from aerlock.v1 import values_pb2
@@ -280,7 +281,17 @@ def _check_large(size: int, encoding: _Encoding) -> None:
         raise _EncodeError(ValueBoundsError, f"takes {size:,} bytes; at most {most:,} fit into {whole}")
 
 
-def _encode_list(target: values_pb2.Value, obj: list[Any], level: int, encoding: _Encoding) -> None:
+def _encode_tuple(target: values_pb2.Value, obj: tuple[Any, ...], level: int, encoding: _Encoding) -> None:
+    # As every tagged type, but without a list in between: tuples are common, and a publish is a hot path.
+    if level > encoding.deepest:
+        raise _too_deep(obj)
+    target.tagged_value.type = TUPLE.tag
+    _encode_list(target.tagged_value.value, obj, level + TAGGED_LEVELS, encoding)
+
+
+def _encode_list(
+    target: values_pb2.Value, obj: list[Any] | tuple[Any, ...], level: int, encoding: _Encoding
+) -> None:
     if len(obj) >= NUMBERS and (numbers := numbers_to_array(obj)) is not None:
         _encode_as(target, LIST.tag, numbers, level, encoding)
         return
@@ -490,6 +501,7 @@ _ENCODERS: Final[dict[type, _Encoder]] = {
     str: _encode_str,
     bytes: _encode_bytes,
     list: _encode_list,
+    tuple: _encode_tuple,
     dict: _encode_dict,
     datetime: _encode_datetime,
     Tagged: _encode_unknown_tag,

@@ -24,6 +24,9 @@ LARGE_BYTES: Final = MAX_INLINE_BYTES
 _WORTH_BYTES: Final = (64 << 10, 4 << 10, 256)
 _REF_BYTES: Final = 80
 
+_Sized = tuple[Value, int]
+"""A Value and its bytes, which protobuf counts by writing it."""
+
 
 class Large:
     """The leaves of one document that were too large to be copied into it.
@@ -48,10 +51,10 @@ class Large:
         """How many there are."""
         return len(self._leaves)
 
-    def fill_in(self, value: Value) -> None:
-        """Copies those leaves that stand in ``value`` into it after all."""
+    def fill_in(self, value: Value, size: int) -> None:
+        """Copies those leaves that stand in ``value``, which takes ``size`` bytes, into it after all."""
         placeholders = list(_placeholders(value)) if self._leaves else []
-        _check_blob_size(value.ByteSize() + sum(one.blob_value.size_bytes for one in placeholders))
+        _check_blob_size(size + sum(one.blob_value.size_bytes for one in placeholders))
         for placeholder in placeholders:
             position = int(placeholder.blob_value.sha256, 16)
             leaf = self._leaves[position]
@@ -91,11 +94,17 @@ def head_of(size: int, *fields: int, before: bytes = b"") -> bytes:
 
 def offload(value: Value, large: Large, sink: BlobSink) -> None:
     """Moves what is too large for a message from ``value`` into ``sink``; raises `ValueBoundsError`."""
-    size = value.ByteSize()
-    moved = _plan(value, size, _WORTH_BYTES[0])[1] if size > MAX_INLINE_BYTES else []
+    # Protobuf counts bytes by writing them, so what goes whole is written here already.
+    data = value.SerializeToString()
+    moved = _plan(value, len(data), _WORTH_BYTES[0])[1] if len(data) > MAX_INLINE_BYTES else []
     if len(moved) + large.count > MAX_BLOBS:
-        moved = [value]
-    _move(moved, large, sink)
+        moved = [(value, len(data))]
+    if large.count or not moved or moved[0][0] is not value:
+        _move(moved, large, sink)
+    else:
+        _check_blob_size(len(data))
+        check_tree((value,), 1, most=MAX_BLOB_VALUES)
+        value.blob_value.CopyFrom(sink.put([data]))
 
 
 def offload_map(entries: MapValue, large: Large, sink: BlobSink) -> None:
@@ -104,22 +113,20 @@ def offload_map(entries: MapValue, large: Large, sink: BlobSink) -> None:
     What remains may still be too large, where the map has very many small Values.
     """
     size = entries.ByteSize()
-    moved: list[Value] = []
+    moved: list[_Sized] = []
     for worth in _WORTH_BYTES:
         if size > MAX_INLINE_BYTES:
             size, moved = _plan_all((entry.value for entry in entries.entries), entries.ByteSize(), worth)
     if len(moved) + large.count > MAX_BLOBS:
-        values = (entry.value for entry in entries.entries)
-        moved = [
-            value for value in values if value.WhichOneof("kind") in _CHILDREN and value.ByteSize() > worth
-        ]
+        values = (entry.value for entry in entries.entries if entry.value.WhichOneof("kind") in _CHILDREN)
+        moved = [(value, size) for value, size in map(_sized, values) if size > worth]
     _move(moved, large, sink)
 
 
-def _move(moved: Sequence[Value], large: Large, sink: BlobSink) -> None:
+def _move(moved: Sequence[_Sized], large: Large, sink: BlobSink) -> None:
     count = 0
-    for value in moved:
-        large.fill_in(value)
+    for value, size in moved:
+        large.fill_in(value, size)
         count += check_tree((value,), 1, 1, MAX_BLOB_VALUES)[0]
         check_count(count, MAX_DOCUMENT_VALUES)
         value.blob_value.CopyFrom(sink.put([value.SerializeToString()]))
@@ -129,27 +136,30 @@ def _move(moved: Sequence[Value], large: Large, sink: BlobSink) -> None:
         )
 
 
-def _plan(value: Value, size: int, worth: int) -> tuple[int, list[Value]]:
+def _plan(value: Value, size: int, worth: int) -> tuple[int, list[_Sized]]:
     """Which Values go, and how many bytes remain: the smallest that are worth it, or else what holds them."""
     kind = value.WhichOneof("kind")
     if size <= worth or kind == "blob_value":
         return size, []
     children = _CHILDREN.get(kind)
     if children is None:
-        return _REF_BYTES, [value]
+        return _REF_BYTES, [(value, size)]
     rest, moved = _plan_all(children(getattr(value, kind or "")), size, worth)
-    return (rest, moved) if rest <= worth else (_REF_BYTES, [value])
+    return (rest, moved) if rest <= worth else (_REF_BYTES, [(value, size)])
 
 
-def _plan_all(values: Iterable[Value], size: int, worth: int) -> tuple[int, list[Value]]:
-    moved = []
-    for value in values:
-        own = value.ByteSize()
+def _plan_all(values: Iterable[Value], size: int, worth: int) -> tuple[int, list[_Sized]]:
+    moved: list[_Sized] = []
+    for value, own in map(_sized, values):
         if own > worth:
             rest, its = _plan(value, own, worth)
             size -= own - rest
             moved += its
     return size, moved
+
+
+def _sized(value: Value) -> _Sized:
+    return value, value.ByteSize()
 
 
 def _check_blob_size(size: int) -> None:

@@ -8,22 +8,31 @@ use all else.
 
 import functools
 import io
+from collections.abc import Sequence
 from json import JSONEncoder
 from typing import TYPE_CHECKING, Any, Final
 
-from aerlock.codec.circuit_notes import all_circuits
+from aerlock.codec.circuit_notes import BASES, all_circuits
 from aerlock.codec.openqasm import read_openqasm2, read_openqasm3
 from aerlock.codec.panics import is_failure
-from aerlock.codec.qpy_names import CLASSES
-from aerlock.codec.qpy_structure import (
+from aerlock.codec.qpy_layout import (
     MAX_QPY_BITS,
     NEWEST_QPY_VERSION,
     OLDEST_QPY_VERSION,
-    check_structure,
+    WITH_OBSERVABLES,
 )
+from aerlock.codec.qpy_names import CLASSES
+from aerlock.codec.qpy_structure import check_structure, join_files
 from aerlock.v1 import values_pb2
 
-__all__ = ["MAX_QPY_BITS", "OLDEST_QPY_VERSION", "check_qpy", "read_circuit", "write_circuit"]
+__all__ = [
+    "MAX_QPY_BITS",
+    "OLDEST_QPY_VERSION",
+    "check_qpy",
+    "read_circuit",
+    "read_circuits",
+    "write_circuit",
+]
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -52,6 +61,11 @@ def write_circuit(
         )
     if version < _WITH_ANCILLAS and any(inner.ancillas for inner in all_circuits(circuit)):
         raise ValueError(f"an AncillaRegister needs QPY {_WITH_ANCILLAS}{upgrade_cure(version)}")
+    # Older versions have no place for one, and Qiskit writes it all the same.
+    if version < WITH_OBSERVABLES and any(map(_evolves_observable, all_circuits(circuit))):
+        raise ValueError(
+            f"the evolution of a SparseObservable needs QPY {WITH_OBSERVABLES}{upgrade_cure(version)}"
+        )
     buffer = io.BytesIO()
     try:
         qpy.dump(circuit, buffer, metadata_serializer=metadata_serializer, version=version)
@@ -60,6 +74,21 @@ def write_circuit(
             raise
         raise ValueError(f"QPY cannot hold this circuit: {error}{upgrade_cure(version)}") from error
     return buffer.getvalue()
+
+
+def _evolves_observable(circuit: "QuantumCircuit") -> bool:
+    """Tells whether the circuit itself has such a gate, controlled or modified or not."""
+    from qiskit.quantum_info import SparseObservable
+
+    for instruction in circuit.data:
+        operation: Any = None if instruction.is_standard_gate() else instruction.operation
+        while operation is not None:
+            operators = getattr(operation, "operator", None)
+            for one in operators if isinstance(operators, list) else [operators]:
+                if isinstance(one, SparseObservable):
+                    return True
+            operation = next((getattr(operation, base) for base in BASES if hasattr(operation, base)), None)
+    return False
 
 
 def upgrade_cure(version: int) -> str:
@@ -98,6 +127,17 @@ def read_circuit(circuit: values_pb2.Circuit) -> "QuantumCircuit":
         raise ValueError(f"the circuit cannot be read as {source}: {error}") from error
 
 
+def read_circuits(circuits: Sequence[values_pb2.Circuit]) -> "list[QuantumCircuit]":
+    """Reads each as `read_circuit` does; together where they are QPY, since each file has its price."""
+    try:
+        return _load_all([circuit.qpy for circuit in circuits])
+    except BaseException as error:
+        if not is_failure(error):
+            raise
+    # Which one it is, and what is wrong with it.
+    return [read_circuit(circuit) for circuit in circuits]
+
+
 def check_qpy(data: bytes) -> None:
     """Refuses QPY that must not reach Qiskit's reader; raises ValueError.
 
@@ -112,10 +152,18 @@ def check_qpy(data: bytes) -> None:
 
 def load_qpy(data: bytes) -> "QuantumCircuit":
     """Reads QPY after `check_qpy`; raises what that and Qiskit's reader raise."""
-    check_qpy(data)
-    qpy: Any = _require_qiskit("qiskit.qpy")
-    (circuit,) = qpy.load(io.BytesIO(data))
+    (circuit,) = _load_all([data])
     return circuit
+
+
+def _load_all(files: Sequence[bytes]) -> "list[QuantumCircuit]":
+    for data in files:
+        check_qpy(data)
+    qpy: Any = _require_qiskit("qiskit.qpy")
+    joined = join_files(files) if len(files) > 1 else files[0]
+    if joined is not None:
+        return qpy.load(io.BytesIO(joined))  # type: ignore[no-any-return]
+    return [qpy.load(io.BytesIO(data))[0] for data in files]
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 """Remembers the shape of the circuit that was checked last, since circuits often come by the thousand."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 MAX_BYTES: Final = 1 << 18
@@ -27,19 +27,21 @@ class Shape:
 
 
 class LastShape:
-    """The last shape and what was found out about it; made when a second file of its size comes."""
+    """The last shape and the names that were found in it; made when a second file of its size comes."""
 
     def __init__(self) -> None:
         self._found: tuple[Shape, frozenset[str]] | None = None
         self._size = 0
 
     def find(self, data: bytes) -> frozenset[str] | None:
-        """Gives what is known about the shape of ``data``; None for nothing."""
+        """Gives the names that are known of the shape of ``data``; None for another shape."""
         found = self._found
         return found[1] if found and found[0].fits(data) else None
 
-    def remember(self, data: bytes, free: Iterable[tuple[int, int]], about: frozenset[str]) -> None:
-        """Keeps the shape of ``data`` if the file before had the same size."""
+    def remember(
+        self, data: bytes, names: frozenset[str], free: Callable[[bytes], Iterable[tuple[int, int]]]
+    ) -> None:
+        """Keeps the shape of ``data`` if the file before had its size; ``free`` finds its free places."""
         if len(data) == self._size <= MAX_BYTES:
-            self._found = Shape(data, free), about
+            self._found = Shape(data, free(data)), names
         self._size = len(data)

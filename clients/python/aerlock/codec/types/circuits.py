@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from aerlock.codec import circuit_losses, circuit_notes, qpy
 from aerlock.codec.circuit_notes import Note
+from aerlock.codec.qpy_order import in_order
 from aerlock.codec.tagged import TaggedType, require, require_keys
 
 CIRCUIT_TAG: Final = "qiskit.QuantumCircuit"
@@ -42,6 +43,7 @@ def write_with_notes(circuit: Any, reader_version: int | None) -> tuple[Qpy, lis
     prepared, notes = circuit_notes.take_out(circuit)
     if prepared is not circuit:
         written = qpy.write_circuit(prepared, reader_version, serializer)
+    written = in_order(written)
     copy = circuit_notes.put_back(_read_back(prepared, written), notes)
     return Qpy(written), notes + circuit_losses.find_differences(circuit, copy)
 

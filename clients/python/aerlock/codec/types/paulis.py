@@ -4,7 +4,7 @@
 
 from typing import Any, Final
 
-from aerlock.codec.qpy_structure import MAX_QPY_BITS
+from aerlock.codec.qpy_layout import MAX_QPY_BITS
 from aerlock.codec.tagged import TaggedType, require, require_array, require_keys
 from aerlock.codec.types.operators import add_qargs, take_qargs
 

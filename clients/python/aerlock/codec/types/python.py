@@ -90,10 +90,12 @@ DICT: Final = TaggedType("python.dict", (), _pairs, _dict_of_pairs)
 LIST: Final = TaggedType("python.list", (), numbers_to_array, array_to_numbers)
 """A long list of numbers; every other list is a list_value and needs no tag."""
 
+TUPLE: Final = TaggedType("python.tuple", ("builtins.tuple",), list, _tuple_of)
+
 TYPES: Final = (
     DICT,
     LIST,
-    TaggedType("python.tuple", ("builtins.tuple",), list, _tuple_of),
+    TUPLE,
     TaggedType("python.set", ("builtins.set",), list, _set_of),
     TaggedType("python.frozenset", ("builtins.frozenset",), list, lambda plain: frozenset(_set_of(plain))),
     TaggedType(
