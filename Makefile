@@ -6,10 +6,11 @@ STAMP := $(VENV)/.installed
 FUZZ_CASES ?= 10000
 CHAOS_SECONDS ?= 300
 CHAOS_SEED ?= 0
+SECURITY_JOBS ?= 100
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test unit fuzz chaos check lint types protos bench image-test fmt clean
+.PHONY: help setup system demo test unit security fuzz chaos check lint types protos bench image-test fmt clean
 
 help:  ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -34,6 +35,9 @@ test: setup  ## Run every test
 
 unit: setup  ## Run the tests that need no server
 	$(BIN)/pytest tests/unit
+
+security: setup  ## Run hostile programs and see what they can do: SECURITY_JOBS of them in a row (100)
+	SECURITY_JOBS=$(SECURITY_JOBS) $(BIN)/pytest tests/security tests/unit/test_seccomp.py tests/unit/test_verdict.py --durations=10
 
 fuzz: setup $(VENV)/.fuzz  ## Fuzz what reads strangers' bytes: FUZZ_CASES inputs each (10,000)
 	@$(BIN)/python tests/fuzz/run.py --cases $(FUZZ_CASES)
@@ -65,6 +69,9 @@ protos: setup  ## Generate the Python stubs from protos/
 
 bench: setup  ## Measure, print a table of ratios, write build/bench.json
 	@$(BIN)/python tests/benchmarks/bench.py
+
+load: setup  ## Many jobs and watchers at once: rates, delays, memory; LOAD_ROUNDS, LOAD_WATCHERS … (4, 200)
+	@$(BIN)/python tests/load/load.py
 
 image-test: setup  ## Execute the Dockerfile's steps in a clean root (as root)
 	@command -v debootstrap >/dev/null || test "$$(id -u)" -ne 0 || apt-get install -qq --yes --no-install-recommends debootstrap >/dev/null

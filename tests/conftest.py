@@ -8,10 +8,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from aerlock.cli.unprivileged import EXECUTOR_UID, SERVERS_GID, command_as
 from aerlock.local_runtime import LocalRuntime, running_locally
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("aerlock", deadline=None)
+hypothesis.settings.load_profile("aerlock")
 
 
 @pytest.fixture

@@ -2,14 +2,12 @@
 
 import os
 import shutil
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import aerlock
-import aerlock_executor
 from aerlock_executor.cell.limits import CellLimits
 from aerlock_executor.cell.mounts import DEVICES, STAGE
+from aerlock_executor.interpreter import Interpreter
 
 _ZYGOTE_SCRATCH_BYTES = 16 << 20
 # Where the dynamic loader and the libraries of a distribution lie.
@@ -23,25 +21,14 @@ def find_bubblewrap() -> str | None:
     return shutil.which("bwrap")
 
 
-def root_directories() -> tuple[str, ...]:
-    """Every directory that Python, Qiskit and Aerlock are loaded from, none below another."""
-    wanted = [
-        Path(sys.prefix),
-        *_interpreter_directories(),
-        *(Path(path) for package in (aerlock, aerlock_executor) for path in package.__path__),
-    ]
-    wanted += [path.resolve() for path in wanted]
-    kept: list[Path] = []
-    for path in sorted({path.absolute() for path in wanted}):
-        if not any(path.is_relative_to(other) for other in (*kept, Path("/usr/lib"))):
-            kept.append(path)
-    return tuple(str(path) for path in kept)
-
-
 def command(
-    bubblewrap: str, limits: CellLimits, arguments: Iterable[str], info_fd: int | None = None
+    bubblewrap: str,
+    limits: CellLimits,
+    arguments: Iterable[str],
+    interpreter: Interpreter,
+    info_fd: int | None = None,
 ) -> list[str]:
-    """The command that runs Python with ``arguments`` in the sandbox of a zygote.
+    """The command that runs ``interpreter`` with ``arguments`` in the sandbox of a zygote.
 
     On ``info_fd`` bubblewrap writes a JSON object whose "child-pid" is process
     1 of the sandbox, as seen from here.
@@ -53,8 +40,8 @@ def command(
         *("--unshare-cgroup-try", "--die-with-parent", "--new-session", "--hostname", "cell"),
         *("--cap-drop", "ALL", "--clearenv"),
         *_environment(limits),
-        *_file_systems(),
-        *("--chdir", "/", "--", sys.executable, "-I", "-B", *arguments),
+        *_file_systems(interpreter),
+        *("--chdir", "/", "--", interpreter.executable, "-I", "-B", *arguments),
     ]
 
 
@@ -77,7 +64,7 @@ def _environment(limits: CellLimits) -> Iterator[str]:
         yield from ("--setenv", name, value)
 
 
-def _file_systems() -> Iterator[str]:
+def _file_systems(interpreter: Interpreter) -> Iterator[str]:
     """The scratch directory comes first, so that an environment below /tmp is bound on top of it."""
     yield from ("--size", str(_ZYGOTE_SCRATCH_BYTES), "--tmpfs", "/tmp", "--proc", "/proc")  # noqa: S108
     for name in DEVICES:
@@ -91,26 +78,6 @@ def _file_systems() -> Iterator[str]:
         else:
             yield from ("--ro-bind-try", link, link)
     yield from ("--ro-bind-try", _LOADER_CACHE, _LOADER_CACHE)
-    for path in (*root_directories(), *_interpreter_files()):
+    for path in (*interpreter.directories, *interpreter.links):
         yield from ("--ro-bind", path, path)
     yield from ("--remount-ro", "/")
-
-
-def _interpreter_directories() -> list[Path]:
-    """Python's own installation; below /usr only its libraries, not the whole system."""
-    base = Path(sys.base_prefix)
-    if base in (Path("/usr"), Path("/usr/local")):
-        return [path for path in (base / "lib", base / "lib64") if path.is_dir()]
-    return [base]
-
-
-def _interpreter_files() -> list[str]:
-    """The links from ``sys.executable`` to the real interpreter, as far as no bound directory holds them."""
-    files = []
-    path = Path(sys.executable)
-    while True:
-        if not any(path.is_relative_to(directory) for directory in root_directories()):
-            files.append(str(path))
-        if not path.is_symlink():
-            return files
-        path = path.parent / path.readlink()

@@ -168,7 +168,8 @@ class FrameReader:
     def _take_part(self, part: CellBlobPart) -> None:
         if part.abandoned:
             self._charge(0)
-            return self.blobs.abandon()
+            self.blobs.abandon()
+            return
         if not (part.data or part.last):
             raise _RefusedError(
                 FailureReason.FAILURE_REASON_PROTOCOL_ERROR, "The program wrote an empty part of a blob."

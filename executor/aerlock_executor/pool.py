@@ -3,9 +3,11 @@
 import asyncio
 import logging
 from collections import deque
+from pathlib import Path
 from typing import Any
 
 from aerlock_executor.cgroups import Cgroups
+from aerlock_executor.interpreter import Interpreter, InterpreterError
 from aerlock_executor.zygote import Cell, CellLimits, Zygote, ZygoteError, ZygoteInfo
 
 logger = logging.getLogger(__name__)
@@ -22,10 +24,14 @@ class CellPool:
     made share its memory layout and hash seed.
     """
 
-    def __init__(self, limits: CellLimits, size: int, zygote_cells: int) -> None:
+    def __init__(
+        self, limits: CellLimits, size: int, zygote_cells: int, cgroups: Cgroups, python: Path | None = None
+    ) -> None:
+        """``python`` is an interpreter or a virtual environment; None is this process's own."""
         self._limits = limits
         self._zygote_cells = zygote_cells
-        self._cgroups = Cgroups.find()
+        self._cgroups = cgroups
+        self._python = python
         self._size = size
         self._ready: deque[Cell] = deque()
         self._taken = asyncio.Event()
@@ -49,7 +55,7 @@ class CellPool:
         self._keeper = asyncio.create_task(self._keep())
 
     async def take(self) -> Cell:
-        """Returns a warm cell that stands ready, or else a new one that is not warm.
+        """Returns a warm cell that stands ready, or else a new one that is not warm; starts the pool.
 
         Raises:
             ZygoteError: no cell could be made.
@@ -60,7 +66,10 @@ class CellPool:
             if cell.alive:
                 return cell
         # Someone waits: what the sample would save, it would cost first.
-        return await (await self._living_zygote()).create_cell(warm=False)
+        cell = await (await self._living_zygote()).create_cell(warm=False)
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep())
+        return cell
 
     async def close(self) -> None:
         """Ends the zygote and with it every cell."""
@@ -80,16 +89,23 @@ class CellPool:
             raise RuntimeError("the pool has not been started")
         return self._zygote.info
 
+    async def _start_zygote(self) -> Zygote:
+        try:
+            interpreter = await Interpreter.at(self._python) if self._python else Interpreter.own()
+        except InterpreterError as error:
+            raise ZygoteError(str(error)) from error
+        return await Zygote.start(self._limits, interpreter, self._cgroups)
+
     async def _living_zygote(self) -> Zygote:
         async with self._starting:
             if self._zygote is None or self._zygote.closed.done():
                 self._ready.clear()
-                self._zygote = await Zygote.start(self._limits, self._cgroups)
+                self._zygote = await self._start_zygote()
             return self._zygote
 
     async def _renew_zygote(self) -> None:
         """Replaces the zygote; the one before ends with the last of the jobs that it has."""
-        before, self._zygote = self._zygote, await Zygote.start(self._limits, self._cgroups)
+        before, self._zygote = self._zygote, await self._start_zygote()
         while self._ready:
             self._ready.popleft().kill()
         if before:

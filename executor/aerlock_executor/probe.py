@@ -13,6 +13,7 @@ from aerlock_executor.bubblewrap import command, find_bubblewrap
 from aerlock_executor.cell import seccomp
 from aerlock_executor.cell.frames import receive_frame
 from aerlock_executor.cgroups import Cgroups
+from aerlock_executor.interpreter import Interpreter
 from aerlock_executor.v1.cell_pb2 import CellFrame, CellStart
 from aerlock_executor.zygote import CellLimits, Zygote, ZygoteError
 
@@ -126,7 +127,7 @@ async def _check_namespaces() -> str:
 
 
 async def _check_nesting() -> str:
-    status, text = await _run(command(_bubblewrap(), _LIMITS, ("-m", "aerlock_executor.cell.selftest")))
+    status, text = await _run(_selftest_command())
     if status:
         raise _FailedError(text or f"the self-test ended with status {status}", _namespace_cure())
     return "nested namespaces, private mounts, no capabilities, seccomp filter"
@@ -143,7 +144,7 @@ async def _check_cgroups() -> str:
 
 async def _check_cell() -> str:
     try:
-        zygote = await Zygote.start(_LIMITS, Cgroups.find())
+        zygote = await Zygote.start(_LIMITS, Interpreter.own(), Cgroups.find())
         try:
             return await _run_program(zygote)
         finally:
@@ -177,6 +178,11 @@ _CHECKS: tuple[tuple[str, Callable[[], Awaitable[str]]], ...] = (
     ("control groups", _check_cgroups),
     ("cell", _check_cell),
 )
+
+
+def _selftest_command() -> list[str]:
+    arguments = ("-m", "aerlock_executor.cell.selftest")
+    return command(_bubblewrap(), _LIMITS, arguments, Interpreter.own())
 
 
 def _bubblewrap() -> str:

@@ -46,6 +46,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
             qiskit_version=info.qiskit_version,
             qpy_version=info.qpy_version,
             codec_version=info.codec_version,
+            environments=self._supervisor.environments.names,
         )
 
     async def StartTask(  # noqa: N802, D102

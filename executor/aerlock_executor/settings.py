@@ -1,15 +1,29 @@
 """The executor's settings: one table of name, default and help."""
 
 import os
+import re
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from aerlock.server_settings import Address, ServerSettings, SocketPath
 from aerlock.server_tls import TlsFiles
 
 MIB = 1 << 20
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
+
+
+def _check_environment_name(name: str) -> str:
+    if not _ENVIRONMENT_NAME.fullmatch(name) or name == "default":
+        raise ValueError(
+            f"{name!r} is no name for an environment: letters, digits and . _ : / - are, up to 128, and"
+            " 'default' is the executor's own"
+        )
+    return name
+
+
+EnvironmentName = Annotated[str, AfterValidator(_check_environment_name)]
 
 
 class ExecutorSettings(ServerSettings):
@@ -37,6 +51,11 @@ class ExecutorSettings(ServerSettings):
     warm_cells: int = Field(1, ge=0, le=64, description="cells kept ready for jobs to come")
     zygote_jobs: int = Field(
         1000, ge=1, description="jobs after which the process that cells are forked from is replaced"
+    )
+    environments: dict[EnvironmentName, Path] = Field(
+        {},
+        description="virtual environments, or interpreters, that jobs may choose by name in `options.image`;"
+        " each needs Aerlock of this version",
     )
     max_execution_time: int = Field(10_800, ge=1, description="wall time limit of any job, in seconds")
     cancel_grace: float = Field(

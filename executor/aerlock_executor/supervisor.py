@@ -10,6 +10,7 @@ from aerlock.codec.bounds import ValueBoundsError, check_map
 from aerlock.v1.jobs_pb2 import JOB_STATE_FAILED, FailureReason, JobFailure
 from aerlock.v1.values_pb2 import BlobRef, MapValue
 from aerlock_executor.blobs import BlobStore
+from aerlock_executor.environments import Environments
 from aerlock_executor.errors import InvalidTaskError, NoSlotError, SpoolError, StoppingError, UnknownTaskError
 from aerlock_executor.output import LARGE_FRAME_BYTES, now
 from aerlock_executor.pool import CellPool
@@ -23,7 +24,6 @@ from aerlock_executor.zygote import CellLimits, ZygoteInfo
 
 logger = logging.getLogger(__name__)
 
-ENVIRONMENT = "default"
 ISOLATION_TIER = "full"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 TASK_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -40,7 +40,7 @@ class Supervisor:
         self.blobs = BlobStore(settings.data_dir / "blobs", self._spool_dir, settings.blob_cache_bytes)
         """The blobs that are here, for tasks to come and of tasks that are known."""
         self._evictor: asyncio.Task[None] | None = None
-        self._pool = CellPool(_cell_limits(settings), settings.warm_cells, settings.zygote_jobs)
+        self.environments = Environments(settings, _cell_limits(settings))
         self._starting = asyncio.Lock()
         self._spools: dict[str, Spool] = {}
         self._tasks: dict[str, Task] = {}
@@ -55,7 +55,7 @@ class Supervisor:
     @property
     def info(self) -> ZygoteInfo:
         """What programs run with."""
-        return self._pool.info
+        return self.environments.info
 
     async def start(self) -> None:
         """Recovers the spools of an earlier process and warms the first cell.
@@ -69,7 +69,7 @@ class Supervisor:
             self._recover(path)
         await asyncio.to_thread(self.blobs.recover, set(self._spools))
         self._evictor = asyncio.create_task(self._evict())
-        await self._pool.start()
+        await self.environments.start()
 
     async def stop(self, grace_seconds: float) -> None:
         """Ends every task as EXECUTOR_LOST and waits, with a limit, until the gateway has the ends."""
@@ -84,7 +84,7 @@ class Supervisor:
                 await asyncio.gather(*(spool.deleted.wait() for spool in self._spools.values()))
         except TimeoutError:
             logger.warning("%d tasks end without acknowledgement; their spools stay", len(self._spools))
-        await self._pool.close()
+        await self.environments.close()
 
     async def start_task(self, request: StartTaskRequest) -> Spool:
         """Starts the task, unless it is known, and returns its spool. To be shielded from cancellation.
@@ -97,13 +97,14 @@ class Supervisor:
                 return spool
             self._check_room()
             _check(request, {backend.name for backend in self.info.backends})
+            pool = self.environments.pool(request.environment)
             inputs = await _blobs_of(request.inputs)
             try:
                 spool = await self._make_spool(request.task_id, inputs)
             except BaseException:
                 await self._release(request.task_id)
                 raise
-            self._start(request, inputs, spool)
+            self._start(request, inputs, spool, pool)
             return spool
 
     async def _make_spool(self, task_id: str, inputs: list[BlobRef]) -> Spool:
@@ -122,7 +123,7 @@ class Supervisor:
         if len(self._tasks) >= self._settings.slot_count:
             raise NoSlotError(f"all {self._settings.slot_count} slots are taken")
 
-    def _start(self, request: StartTaskRequest, inputs: list[BlobRef], spool: Spool) -> None:
+    def _start(self, request: StartTaskRequest, inputs: list[BlobRef], spool: Spool, pool: CellPool) -> None:
         limits = self._limits(request)
         start = CellStart(
             source=request.source,
@@ -138,7 +139,7 @@ class Supervisor:
         task = Task(request.task_id, start, limits, spool, TaskBlobs(self.blobs, request.task_id, inputs))
         self._spools[request.task_id] = spool
         self._tasks[request.task_id] = task
-        run = asyncio.create_task(self._run(task))
+        run = asyncio.create_task(self._run(task, pool))
         self._runs.add(run)
         run.add_done_callback(self._runs.discard)
 
@@ -191,9 +192,9 @@ class Supervisor:
                 logger.warning("cannot make room for blobs: %s", error)
             await asyncio.sleep(EVICT_SECONDS)
 
-    async def _run(self, task: Task) -> None:
+    async def _run(self, task: Task, pool: CellPool) -> None:
         try:
-            await task.run(self._pool)
+            await task.run(pool)
         finally:
             del self._tasks[task.task_id]
 
@@ -225,8 +226,6 @@ def _check(request: StartTaskRequest, backend_names: set[str]) -> None:
         raise InvalidTaskError(
             f"no backend {request.backend_name!r}; there are {', '.join(sorted(backend_names))}"
         )
-    if request.environment not in ("", ENVIRONMENT):
-        raise InvalidTaskError(f"no environment {request.environment!r}; there is {ENVIRONMENT!r}")
     if request.log_level not in ("", *LOG_LEVELS):
         raise InvalidTaskError(f"log_level must be one of {', '.join(LOG_LEVELS)}")
 

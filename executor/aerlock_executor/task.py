@@ -67,13 +67,22 @@ class Task:
         """Runs the task to its end, which is in the spool when this returns."""
         try:
             if not self._is_stopped:
-                await self._run_in(await pool.take())
+                await self._run_in(await self._take_cell(pool))
         except ZygoteError as error:
-            logger.warning("task %s lost its cell: %s", self.task_id, error)
+            logger.warning("task %s has no cell: %s", self.task_id, error)
         except Exception:  # whatever it was, the task must end
             logger.exception("task %s", self.task_id)
         await self._close_blobs()
         await self._end()
+
+    async def _take_cell(self, pool: CellPool) -> Cell:
+        try:
+            return await pool.take()
+        except ZygoteError:
+            reason = FailureReason.FAILURE_REASON_EXECUTOR_LOST
+            message = "The executor could not make a cell for the job; its log says why."
+            self.fail(JobFailure(reason=reason, message=message))
+            raise
 
     def cancel(self) -> None:
         """Interrupts the program; it ends as CANCELLED unless it has returned or raised first.
@@ -98,7 +107,8 @@ class Task:
     def _interrupt(self) -> None:
         """SIGINT, after the grace SIGTERM, then the end of the cell; at once where no program runs yet."""
         if self._cell is None or not self._is_handed_over:
-            return self._kill()
+            self._kill()
+            return
         loop, grace = asyncio.get_running_loop(), self._limits.grace_seconds
         self._cell.send_signal(signal.SIGINT)
         loop.call_later(grace, self._cell.send_signal, signal.SIGTERM)

@@ -11,8 +11,8 @@ from aerlock.v1.jobs_pb2 import (
     JobFailure,
 )
 from aerlock.v1.values_pb2 import Value
+from aerlock_executor.running_cell import CellExit
 from aerlock_executor.v1.executor_pb2 import TaskEnded
-from aerlock_executor.zygote import CellExit
 
 # What a program may claim as the reason why it raised. Everything else is found outside of it.
 CLAIMABLE_REASONS = frozenset(
@@ -25,6 +25,9 @@ CLAIMABLE_REASONS = frozenset(
         FailureReason.FAILURE_REASON_SIMULATOR_ERROR,
     }
 )
+
+# The kernel enforces the limit by its ticks, and what was used is measured exactly: the two differ a little.
+_MEASURED_AT_LIMIT = 0.9
 
 
 @dataclass
@@ -53,13 +56,13 @@ def judge(seen: Observations, cpu_limit_seconds: int) -> TaskEnded:
         return _failed(
             FailureReason.FAILURE_REASON_EXECUTOR_LOST, "The executor lost the cell that ran the job."
         )
-    if seen.exit.out_of_memory and seen.exit.exit_code is None:
-        return _failed(
-            FailureReason.FAILURE_REASON_MEMORY_LIMIT,
-            "The kernel ended the program: with its files in /tmp it used more memory than it may.",
-            used=seen.exit.peak_memory_bytes,
-        )
     if seen.exit.signal is not None:
+        if seen.exit.out_of_memory and seen.exit.signal == signal.SIGKILL:
+            return _failed(
+                FailureReason.FAILURE_REASON_MEMORY_LIMIT,
+                "The program used more memory than a cell may have.",
+                used=seen.exit.peak_memory_bytes,
+            )
         return _judge_signal(seen.exit.signal, seen.exit.cpu_seconds, cpu_limit_seconds)
     if seen.final_result is not None and seen.exit.exit_code == 0:
         return TaskEnded(state=JOB_STATE_COMPLETED)
@@ -74,7 +77,10 @@ def judge(seen: Observations, cpu_limit_seconds: int) -> TaskEnded:
 
 
 def _judge_signal(number: int, cpu_seconds: float, cpu_limit_seconds: int) -> TaskEnded:
-    if number in (signal.SIGXCPU, signal.SIGKILL) and cpu_seconds >= cpu_limit_seconds > 0:
+    if (
+        number in (signal.SIGXCPU, signal.SIGKILL)
+        and cpu_seconds >= _MEASURED_AT_LIMIT * cpu_limit_seconds > 0
+    ):
         return _failed(
             FailureReason.FAILURE_REASON_CPU_LIMIT,
             f"The program used {cpu_seconds:.1f} s of CPU time; the limit is {cpu_limit_seconds} s.",

@@ -4,24 +4,22 @@ import asyncio
 import json
 import logging
 import os
-import signal
 import socket
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+import aerlock
 from aerlock.v1.backends_pb2 import Backend
-from aerlock_executor.bubblewrap import command, find_bubblewrap, root_directories
-from aerlock_executor.cell.frames import MAX_START_BYTES, FrameError, encode_frame, receive_frame
+from aerlock_executor.bubblewrap import command, find_bubblewrap
+from aerlock_executor.cell.frames import FrameError, receive_frame
 from aerlock_executor.cell.limits import CellLimits
-from aerlock_executor.cell.signals import END_CELL
-from aerlock_executor.cell.zygote_options import ZygoteOptions
-from aerlock_executor.cell_input import write_input
-from aerlock_executor.cgroups import CellGroup, Cgroups, GroupUsage
-from aerlock_executor.v1.cell_pb2 import CellFrame, CellReady, CellStart
+from aerlock_executor.cell.zygote_options import CELL_PROTOCOL, ZygoteOptions
+from aerlock_executor.cgroups import CellGroup, Cgroups
+from aerlock_executor.interpreter import Interpreter
+from aerlock_executor.running_cell import Cell, CellExit, CellLife, ZygoteError
+from aerlock_executor.v1.cell_pb2 import CellFrame
 
 __all__ = ["Cell", "CellExit", "CellLimits", "Zygote", "ZygoteError", "ZygoteInfo"]
 
@@ -44,125 +42,6 @@ class ZygoteInfo:
     backends: tuple[Backend, ...]
 
 
-class ZygoteError(Exception):
-    """The zygote or one of its cells could not be made, or has ended; the text says why."""
-
-
-@dataclass(frozen=True)
-class CellExit:
-    """How a program's process ended and what it used.
-
-    Exactly one of ``exit_code`` and ``signal`` is set. ``cpu_seconds`` and
-    ``peak_memory_bytes`` do not count what the cell had used before it was ready
-    for a job; they are of the whole cell where it has control groups, else of the
-    program's threads and its largest resident set. ``out_of_memory`` says whether
-    the kernel ended it for going beyond the group's limit.
-    """
-
-    exit_code: int | None
-    signal: int | None
-    cpu_seconds: float
-    peak_memory_bytes: int
-    out_of_memory: bool = False
-
-
-@dataclass(frozen=True)
-class _Ended:
-    """What the zygote says of a cell that has ended, and what its groups say from the start of its job on."""
-
-    exit: CellExit
-    group: GroupUsage
-
-
-class Cell:
-    """One isolated, warm process that runs one job.
-
-    ``reader`` carries the frames of the out pipe; ``stdout`` and ``stderr``
-    what the program writes. Whoever does not read them slows the program down.
-    """
-
-    def __init__(
-        self,
-        streams: Sequence[asyncio.StreamReader],
-        input_fd: int,
-        tell: Callable[..., None],
-        ended: "asyncio.Future[_Ended]",
-        group: CellGroup | None = None,
-    ) -> None:
-        """``tell`` sends the zygote a message about the cell."""
-        self.reader, self.stdout, self.stderr = streams
-        self.used_before = CellReady()
-        """What the cell had used when it was ready."""
-        self._input_fd = input_fd
-        self._tell = tell
-        self._ended = ended
-        self._group = group
-        ended.add_done_callback(lambda _: self._close_input())
-
-    @property
-    def alive(self) -> bool:
-        """Whether its processes have not all been reaped."""
-        return not self._ended.done()
-
-    async def start(self, message: CellStart, blobs: Sequence[Path] = ()) -> None:
-        """Hands the cell its one job, with the files of the blobs that the message lists.
-
-        Returns when the cell has all of it. A cell that has ended meanwhile is no
-        error here: `wait` tells. Raises FrameError where the message is longer
-        than `MAX_START_BYTES`, OSError where a file cannot be read, and ZygoteError
-        where the cell's control groups do not take its limits.
-        """
-        self._begin(message.memory_bytes)
-        frame = encode_frame(message.SerializeToString(), MAX_START_BYTES)
-        fd, self._input_fd = self._input_fd, -1
-        if fd >= 0:
-            await write_input(fd, frame, blobs)
-
-    def send_signal(self, number: signal.Signals) -> None:
-        """Sends SIGINT or SIGTERM to the program, which may do with it what it likes."""
-        if self.alive:
-            self._tell(signal=number)
-
-    def kill(self) -> None:
-        """Ends the cell, whatever it is doing; harmless when it has ended."""
-        if self.alive:
-            self._tell(signal=END_CELL)
-
-    async def wait(self) -> CellExit:
-        """How the program ended, once none of the cell's processes is left; raises ZygoteError."""
-        ended = await asyncio.shield(self._ended)
-        cpu_seconds, peak = ended.group.cpu_seconds, ended.group.peak_memory_bytes
-        if cpu_seconds is None:
-            cpu_seconds = max(0.0, ended.exit.cpu_seconds - self.used_before.cpu_seconds)
-        if peak is None:
-            peak = max(0, ended.exit.peak_memory_bytes - self.used_before.peak_memory_bytes)
-        out_of_memory = ended.group.out_of_memory
-        return replace(
-            ended.exit, cpu_seconds=cpu_seconds, peak_memory_bytes=peak, out_of_memory=out_of_memory
-        )
-
-    def _begin(self, memory_bytes: int) -> None:
-        if self._group is None or not self.alive:
-            return
-        try:
-            self._group.begin(memory_bytes)
-        except OSError as error:
-            raise ZygoteError(f"a cell cannot be limited: {error}") from error
-
-    def _close_input(self) -> None:
-        if self._input_fd >= 0:
-            os.close(self._input_fd)
-            self._input_fd = -1
-
-
-@dataclass(frozen=True)
-class _Known:
-    """A cell that has not ended: how it will, and its control groups."""
-
-    ended: "asyncio.Future[_Ended]"
-    group: CellGroup | None
-
-
 class Zygote:
     """A running zygote. Make one with `Zygote.start`."""
 
@@ -182,7 +61,7 @@ class Zygote:
         """How many cells were asked for so far."""
         self._making = 0
         self._fewer = asyncio.Event()
-        self._cells: dict[int, _Known] = {}
+        self._cells: dict[int, CellLife] = {}
         self._unsent: deque[bytes] = deque()
         self._ready: asyncio.Future[ZygoteInfo] = self._loop.create_future()
         self._sandbox_fd: int | None = None
@@ -193,7 +72,9 @@ class Zygote:
         self._watcher = asyncio.create_task(self._watch())
 
     @classmethod
-    async def start(cls, limits: CellLimits, cgroups: Cgroups | None = None) -> "Zygote":
+    async def start(
+        cls, limits: CellLimits, interpreter: Interpreter, cgroups: Cgroups | None = None
+    ) -> "Zygote":
         """Starts a zygote and returns when it is ready to make cells (about two seconds).
 
         Each cell gets control groups of its own among ``cgroups``.
@@ -208,10 +89,10 @@ class Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         info_reader, info_writer = os.pipe()
         try:
-            options = ZygoteOptions(theirs.fileno(), limits, root_directories())
+            options = ZygoteOptions(theirs.fileno(), limits, interpreter.directories)
             arguments = ("-m", "aerlock_executor.cell.zygote", options.to_json())
             process = await asyncio.create_subprocess_exec(
-                *command(bubblewrap, limits, arguments, info_writer),
+                *command(bubblewrap, limits, arguments, interpreter, info_writer),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
@@ -261,7 +142,7 @@ class Zygote:
             detail = (await cell.stderr.read(_MAX_MESSAGE_BYTES)).decode(errors="replace")
             exit_ = await cell.wait()
             raise ZygoteError(f"a cell ended before it was ready ({exit_}): {detail}")
-        cell.used_before.CopyFrom(first.ready)
+        cell.life.used_before = first.ready
         return cell
 
     async def retire(self) -> None:
@@ -319,8 +200,8 @@ class Zygote:
         finally:
             for fd in theirs:
                 os.close(fd)
-        self._cells[cell_id] = _Known(ended, group)
-        return Cell(streams, input_writer, partial(self._tell, cell_id), ended, group)
+        self._cells[cell_id] = life = CellLife(ended, group)
+        return Cell(streams, input_writer, partial(self._tell, cell_id), life)
 
     def _discard(self, group: CellGroup | None) -> None:
         if self._cgroups and group:
@@ -362,11 +243,19 @@ class Zygote:
 
     def _handle(self, message: dict[str, Any]) -> None:
         if "ready" in message:
-            self._ready.set_result(_read_info(message["ready"]))
-        elif known := self._cells.pop(message.get("ended", 0), None):
-            _set_exit(known.ended, message, known.group.usage() if known.group else None)
-            self._discard(known.group)
+            self._take_ready(message["ready"])
+        elif life := self._cells.pop(message.get("ended", 0), None):
+            life.end(message)
+            self._discard(life.group)
             self._fewer.set()
+
+    def _take_ready(self, fields: dict[str, Any]) -> None:
+        protocol = fields.get("protocol", 0)
+        if protocol == CELL_PROTOCOL:
+            self._ready.set_result(_read_info(fields))
+        else:
+            reason = f"its Aerlock speaks the cell protocol {protocol}, and the executor {CELL_PROTOCOL}"
+            self._ready.set_exception(ZygoteError(f"{reason}: install {aerlock.__version__} there"))
 
     def _close_control(self) -> None:
         if self._control.fileno() >= 0:
@@ -383,10 +272,9 @@ class Zygote:
         reason = f"the zygote ended with status {status}: {said}".rstrip(": \n")
         if not self._ready.done():
             self._ready.set_exception(ZygoteError(reason))
-        for known in self._cells.values():
-            known.ended.set_exception(ZygoteError(reason))
-            known.ended.exception()  # Not every cell has someone who waits.
-            self._discard(known.group)
+        for life in self._cells.values():
+            life.fail(reason)
+            self._discard(life.group)
         self._cells.clear()
         self._fewer.set()
         self.closed.set_result(reason)
@@ -418,21 +306,3 @@ def _read_info(fields: dict[str, Any]) -> ZygoteInfo:
 
 def _encode(**message: int) -> bytes:
     return json.dumps(message).encode()
-
-
-def _set_exit(ended: "asyncio.Future[_Ended]", message: dict[str, Any], group: GroupUsage | None) -> None:
-    """Resolves a cell with what its init, or else its stub, reported, and with what its groups say."""
-    if "error" in message:
-        ended.set_exception(ZygoteError(f"a cell could not be isolated: {message['error']}"))
-        ended.exception()
-        return
-    # Without a report of init its own end is the program's: it was killed with it.
-    code = os.waitstatus_to_exitcode(message.get("status", message.get("init_status", 9)))
-    usage = message.get("usage") or message.get("init_usage") or {}
-    exit_ = CellExit(
-        exit_code=code if code >= 0 else None,
-        signal=-code if code < 0 else None,
-        cpu_seconds=usage.get("cpu_seconds", 0.0),
-        peak_memory_bytes=usage.get("peak_memory_bytes", 0),
-    )
-    ended.set_result(_Ended(exit_, group or GroupUsage()))

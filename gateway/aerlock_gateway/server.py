@@ -45,9 +45,11 @@ from aerlock_gateway.core.blobs import Blobs
 from aerlock_gateway.core.catalog import Catalog
 from aerlock_gateway.core.checker import Checker
 from aerlock_gateway.core.executor_link import ExecutorAddress, ExecutorLink
+from aerlock_gateway.core.job_changes import JobChanges
 from aerlock_gateway.core.joblog import JobLog
 from aerlock_gateway.core.limits import JobLimits
 from aerlock_gateway.core.program_grants import ProgramGrants
+from aerlock_gateway.core.retention import Retention, RetentionLimits
 from aerlock_gateway.core.runs import Runs
 from aerlock_gateway.core.scheduler import Scheduler
 from aerlock_gateway.core.sessions import Sessions
@@ -69,14 +71,8 @@ _HEALTH: Final = "grpc.health.v1.Health"
 _DATABASE: Final = "gateway.db"
 _BLOBS: Final = "blobs"
 _STOP_SECONDS: Final = 5.0
-_OPTIONS: Final = (
-    # A port that is taken is an error, not shared.
-    ("grpc.so_reuseport", 0),
-    # Clients ping once a minute to keep idle streams through NATs; let them.
-    ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
-    ("grpc.http2.max_ping_strikes", 3),
-    ("grpc.keepalive_permit_without_calls", 1),
-)
+# How long a client may take to answer a ping, at most; then its streams end, which count against its account.
+_PING_TIMEOUT_SECONDS: Final = 20.0
 _JOB_SERVICE: Final = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
 _SERVICES: Final = (
     accounts_pb2.DESCRIPTOR.services_by_name["AccountService"].full_name,
@@ -143,12 +139,17 @@ async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio
         ProgramService(catalog, ProgramGrants(database)), server
     )
     watch = Watch(database, bell, Streams(settings.max_streams_per_account, settings.max_streams))
-    jobs_pb2_grpc.add_JobServiceServicer_to_server(JobService(database, runs, watch), server)
+    job_service = JobService(database, runs, JobChanges(database, joblog, link), watch)
+    jobs_pb2_grpc.add_JobServiceServicer_to_server(job_service, server)
     backends_pb2_grpc.add_BackendServiceServicer_to_server(BackendService(link), server)
     blobs_pb2_grpc.add_BlobServiceServicer_to_server(BlobService(blobs, uploads), server)
     server_pb2_grpc.add_ServerServiceServicer_to_server(ServerService(link, settings.max_blob_bytes), server)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    sweeping = asyncio.create_task(blobs.keep_swept())
+    retention = Retention(
+        database,
+        RetentionLimits(settings.keep_jobs_days, settings.keep_jobs_count, settings.keep_jobs_bytes),
+    )
+    sweeping = [asyncio.create_task(blobs.keep_swept()), asyncio.create_task(retention.keep())]
     try:
         await catalog.register_shipped()
         addresses = await _listen(server, settings)
@@ -167,8 +168,9 @@ async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio
         bell.stop()
         await server.stop(_STOP_SECONDS)
         await link.stop()
-        sweeping.cancel()
-        await asyncio.gather(sweeping, return_exceptions=True)
+        for task in sweeping:
+            task.cancel()
+        await asyncio.gather(*sweeping, return_exceptions=True)
         await checker.close()
         files.close()
 
@@ -190,11 +192,27 @@ def _make_server(sessions: Sessions, settings: GatewaySettings) -> grpc.aio.Serv
     interceptors = [ErrorInterceptor(), AuthenticationInterceptor(sessions, open_services)]
     if settings.plaintext_from:
         interceptors.insert(0, PeerInterceptor(settings.plaintext_from))
-    server = grpc.aio.server(interceptors=interceptors, options=_OPTIONS)
+    server = grpc.aio.server(interceptors=interceptors, options=_options(settings.keepalive_interval))
     if settings.reflection:
         names = (*_SERVICES, _HEALTH, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
     return server
+
+
+def _options(keepalive_seconds: float) -> list[tuple[str, int]]:
+    interval = round(keepalive_seconds * 1000)
+    return [
+        # A port that is taken is an error, not shared.
+        ("grpc.so_reuseport", 0),
+        # Idle streams stay known to the routers between, and clients that are gone are found out.
+        ("grpc.keepalive_time_ms", interval),
+        ("grpc.keepalive_timeout_ms", min(interval, round(_PING_TIMEOUT_SECONDS * 1000))),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        # Clients ping as often, by a clock of their own; let them.
+        ("grpc.http2.min_ping_interval_without_data_ms", interval // 2),
+        ("grpc.http2.max_ping_strikes", 3),
+    ]
 
 
 def _executor_address(settings: GatewaySettings) -> ExecutorAddress:

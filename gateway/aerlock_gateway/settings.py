@@ -84,10 +84,28 @@ class GatewaySettings(ServerSettings):
         4000, ge=1, description="streams of events, WatchJob and WatchJobs, that may be open at the same time"
     )
     max_streams_per_account: int = Field(1000, ge=1, description="such streams of one account")
+    keepalive_interval: float = Field(
+        60.0,
+        ge=0.1,
+        le=86_400,
+        description="seconds without traffic after which a client is pinged; it may ping twice as often",
+    )
     max_execution_time: int = Field(10_800, ge=1, description="wall time limit of any job, in seconds")
     max_blob_bytes: int = Field(1 << 30, ge=1, description="bytes of the largest value")
     max_upload_bytes: int = Field(
         8 << 30, ge=1, description="bytes of large values that an account may write before a job uses them"
+    )
+    keep_jobs_days: float | None = Field(
+        None, gt=0, le=36_500, description="days that a job is kept after its end; by default for ever"
+    )
+    keep_jobs_count: int | None = Field(
+        None, ge=0, description="jobs that are kept after their end, the latest; by default all"
+    )
+    keep_jobs_bytes: int | None = Field(
+        None,
+        ge=0,
+        description="bytes of inputs, logs and large values of the jobs that are kept after their end, the"
+        " latest; by default all",
     )
     executor_lease: float = Field(
         60.0, gt=0, description="seconds after which a job fails whose executor cannot be reached"

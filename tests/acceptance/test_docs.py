@@ -91,7 +91,7 @@ def test_every_configuration_in_the_documentation_is_taken(block, tmp_path, monk
 def test_every_command_is_in_the_documentation():
     from aerlock.cli.app import app
 
-    documents = ("README.md", "docs/operations.md", "docs/access.md")
+    documents = ("README.md", "docs/operations.md", "docs/access.md", "docs/jobs.md")
     text = "".join((ROOT / document).read_text() for document in documents)
     names = [command.name or command.callback.__name__ for command in app.registered_commands]
     for group in app.registered_groups:

@@ -56,11 +56,12 @@ async def bare_server(socket: str, database: str) -> None:
 
 async def bare_cells(count: int, at_once: int) -> None:
     """Runs ``count`` trivial programs in bare cells, without gRPC, log or spool; prints how many a second."""
+    from aerlock_executor.interpreter import Interpreter
     from aerlock_executor.v1.cell_pb2 import CellStart
     from aerlock_executor.zygote import CellLimits, Zygote
 
     limits = CellLimits(2 << 30, 256 << 20, 128, 256, 256 << 20)
-    zygote = await Zygote.start(limits)
+    zygote = await Zygote.start(limits, Interpreter.own())
     start = CellStart(backend_name="aer_simulator")
     start.source.files["program.py"] = b"def main(backend, user_messenger):\n    return None\n"
 

@@ -21,10 +21,12 @@ import grpc
 from baselines import BARE_SERVICE, flush_milliseconds
 from catalog_rows import catalog_rows
 from google.protobuf.duration_pb2 import Duration
+from job_rows import job_rows
 from report import Row, median, ms, report
 from rich.console import Console
 from rich.table import Table
 from value_rows import value_rows
+from watch_rows import watch_rows
 
 from aerlock.cli.unprivileged import EXECUTOR_UID, command_as
 from aerlock.local_runtime import LocalRuntime, running_locally
@@ -44,6 +46,7 @@ def main(backend, user_messenger, count):
 # Commits between RunProgram and the first interim event: the job with its start, and the event.
 SYNCS = 2
 SLOTS = 2
+BARE_SOCKET = "bare.sock"
 
 
 class Client:
@@ -199,7 +202,7 @@ def events_per_second(client: Client, program_id: str, count: int) -> float:
 @contextlib.contextmanager
 def bare_server(folder: Path) -> Iterator[grpc.Channel]:
     """Runs the bare server and yields a channel to it."""
-    socket = folder / "bare.sock"
+    socket = folder / BARE_SOCKET
     command = [sys.executable, BASELINES, "bare-server", str(socket), str(folder / "bare.db")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"ready\n"
@@ -213,7 +216,12 @@ def measure(quick: bool) -> Iterator[Row]:
     rounds = 2 if quick else 7
     yield from value_rows(rounds)
     yield from catalog_rows(10_000 if quick else 100_000, rounds * 4)
-    settings = {"AERLOCK_EXECUTOR_SLOTS": str(SLOTS), "AERLOCK_EXECUTOR_WARM_CELLS": "2"}
+    yield from job_rows(20_000 if quick else 1_000_000, rounds * 4)
+    settings = {
+        "AERLOCK_EXECUTOR_SLOTS": str(SLOTS),
+        "AERLOCK_EXECUTOR_WARM_CELLS": "2",
+        "AERLOCK_GATEWAY_MAX_STREAMS_PER_ACCOUNT": "2000",
+    }
     with tempfile.TemporaryDirectory(prefix="aerlock-bench-") as name:
         folder = Path(name)
         report(
@@ -224,6 +232,9 @@ def measure(quick: bool) -> Iterator[Row]:
             yield round_trip_row(runtime, folder, rounds * 4)
             yield jobs_row(runtime, 10 if quick else 60)
             yield events_row(runtime, folder, 20_000 if quick else 200_000)
+            with bare_server(folder):
+                address = f"unix:{folder / BARE_SOCKET}"
+                yield from watch_rows(Client(runtime), runtime, address, 100 if quick else 1000, 3)
         with running_locally({**settings, "AERLOCK_EXECUTOR_WARM_CELLS": "0"}) as runtime:
             yield from start_rows(runtime, "without a pool", {"publish-once": 25, "hello-world": 20}, rounds)
 

@@ -19,7 +19,7 @@ from aerlock.codec import (
     EncodeOptions,
     blobs,
     check_value,
-    encode,
+    encoders,
     from_map,
     from_value,
     offload,
@@ -43,7 +43,7 @@ thorough = settings(
 def small_bounds() -> Iterator[None]:
     """Lets little objects be large ones: they go into blobs, and these are read in small pieces."""
     with pytest.MonkeyPatch.context() as patch, small_pieces():
-        patch.setattr(encode, "LARGE_BYTES", 200)
+        patch.setattr(encoders, "LARGE_BYTES", 200)
         patch.setattr(offload, "MAX_INLINE_BYTES", 300)
         patch.setattr(offload, "_WORTH_BYTES", (60, 40, 20))
         yield

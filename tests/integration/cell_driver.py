@@ -19,6 +19,7 @@ from aerlock import codec
 from aerlock.v1.jobs_pb2 import FailureReason
 from aerlock.v1.programs_pb2 import ProgramSource
 from aerlock_executor.cell.frames import receive_frame
+from aerlock_executor.interpreter import Interpreter
 from aerlock_executor.v1.cell_pb2 import CellFrame, CellStart
 from aerlock_executor.zygote import CellLimits, Zygote, ZygoteError
 
@@ -29,7 +30,7 @@ LIMITS = CellLimits(
 
 
 async def main(jobs):
-    zygote = await Zygote.start(LIMITS)
+    zygote = await Zygote.start(LIMITS, Interpreter.own())
     outcomes = []
     for job in jobs:
         if job.get("action") == "count":

@@ -35,6 +35,8 @@ OF_PROGRAMS = [
 OF_OWNERS = [
     Action.SEE_JOB,
     Action.CANCEL_JOB,
+    Action.UPDATE_JOB,
+    Action.DELETE_JOB,
     Action.SEE_ACCOUNT,
     Action.UPDATE_ACCOUNT,
     Action.CREATE_TOKEN,
@@ -120,6 +122,8 @@ class World:
         """Returns the calls that do the action, each as a function of metadata."""
         who = role if relation == Relation.OWNER else "other"
         name, job, program = NAMES[who], self.jobs_of[who], ""
+        if action == Action.DELETE_JOB:
+            job = self.run(self.tokens[who])
         if action in OF_PROGRAMS:
             program = self.program(role, relation, action == Action.DELETE_PROGRAM)
         requests = {
@@ -186,6 +190,10 @@ class World:
                 (self.jobs.WatchJob, jobs_pb2.WatchJobRequest(job_id=job, replay_only=True)),
             ],
             Action.CANCEL_JOB: lambda: [(self.jobs.CancelJob, jobs_pb2.CancelJobRequest(job_id=job))],
+            Action.UPDATE_JOB: lambda: [
+                (self.jobs.UpdateJob, jobs_pb2.UpdateJobRequest(job=jobs_pb2.Job(job_id=job, tags=["a"])))
+            ],
+            Action.DELETE_JOB: lambda: [(self.jobs.DeleteJob, jobs_pb2.DeleteJobRequest(job_id=job))],
             Action.SEE_ACCOUNT: lambda: [
                 (self.accounts.GetAccount, accounts_pb2.GetAccountRequest(name=name))
             ],
@@ -263,7 +271,7 @@ CASES = [
 
 def test_cases_are_all_of_the_table():
     assert {action for action, _, _ in CASES} == set(RULES) == set(Action)
-    assert len(CASES) == 7 * 3 * 7 + 7 * 3 * 2 + 4 * 3
+    assert len(CASES) == 7 * 3 * 7 + 9 * 3 * 2 + 4 * 3
 
 
 @pytest.mark.parametrize(("action", "role", "relation"), CASES)
@@ -326,6 +334,8 @@ def calls_on(world, things):
         (world.jobs.GetJob, jobs_pb2.GetJobRequest(job_id=job)),
         (world.jobs.WatchJob, jobs_pb2.WatchJobRequest(job_id=job)),
         (world.jobs.CancelJob, jobs_pb2.CancelJobRequest(job_id=job)),
+        (world.jobs.UpdateJob, jobs_pb2.UpdateJobRequest(job=jobs_pb2.Job(job_id=job, tags=["mine"]))),
+        (world.jobs.DeleteJob, jobs_pb2.DeleteJobRequest(job_id=job)),
         (world.accounts.GetAccount, accounts_pb2.GetAccountRequest(name=things.name)),
         (world.accounts.UpdateAccount, account),
         (world.accounts.CreateToken, accounts_pb2.CreateTokenRequest(account=things.name)),

@@ -154,6 +154,36 @@ def test_wall_time_limit_ends_the_task_and_keeps_what_it_published(executor):
     assert "maximum execution time of 1 s" in events[-1].ended.failure.message
 
 
+@pytest.mark.parametrize(("own", "asked"), [(1, 60), (60, 1), (1, 0)])
+def test_smaller_of_two_time_limits_counts(executor, own, asked):
+    executor.start(max_execution_time=own)
+    limits = executor_pb2.TaskLimits(wall_time=Duration(seconds=asked))
+    assert executor.run(PUBLISH_AND_HANG, limits=limits)[-1].ended.failure.limit == 1.0
+
+
+def test_task_cannot_ask_for_more_than_the_executor_gives(executor):
+    executor.start(
+        max_execution_time=60, memory_bytes=128 << 20, result_bytes=1 << 20, log_bytes=1000, cpu_seconds=1
+    )
+    asked = executor_pb2.TaskLimits(
+        wall_time=Duration(seconds=600),
+        cpu_time=Duration(seconds=600),
+        memory_bytes=1 << 40,
+        result_bytes=1 << 40,
+        log_bytes=1 << 40,
+    )
+    main = "def main(backend, user_messenger):\n    "
+    bodies = {
+        "MEMORY_LIMIT": "return len(bytearray(512 << 20))",
+        "OUTPUT_LIMIT": "while True: user_messenger.publish(bytes(10_000))",
+        "CPU_LIMIT": "while True: pass",
+    }
+    for expected, body in bodies.items():
+        assert reason(executor.run(main + body, limits=asked)) == expected
+    logs = executor.run(f"{main}print('x' * 5000)", limits=asked)
+    assert sum(len(event.log_output.data) for event in logs) == 1000
+
+
 def test_cpu_time_limit_ends_the_task(executor):
     executor.start()
     limits = executor_pb2.TaskLimits(cpu_time=Duration(seconds=1))

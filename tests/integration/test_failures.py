@@ -104,8 +104,8 @@ def test_syntax_error_has_its_line_and_a_caret(fail):
     [
         "raise ValueError('x' * 10_000_000)",
         "main(backend, user_messenger)",
-        "error = None\nfor number in range(5000):\n    new = ValueError(number)\n    new.__cause__ = error\n    "
-        "error = new\nraise error",
+        "error = None\nfor number in range(5000):\n    new = ValueError(number)\n    "
+        "new.__cause__ = error\n    error = new\nraise error",
         "error = ValueError()\nfor _ in range(1000): error = ExceptionGroup('g', [error] * 30)\nraise error",
         "error = ValueError()\nfor _ in range(500): error.add_note('note ' * 100)\nraise error",
         "error = ValueError()\nerror.__cause__ = error\nraise error",

@@ -2,18 +2,22 @@
 
 import asyncio
 import logging
+import signal
 import sqlite3
 from contextlib import asynccontextmanager, closing
 from functools import partial
 from types import SimpleNamespace
 
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from aerlock.v1 import programs_pb2
 from aerlock.v1.jobs_pb2 import (
     FAILURE_REASON_EXECUTOR_LOST,
     JOB_STATE_CANCELLED,
     JOB_STATE_FAILED,
     JOB_STATE_RUNNING,
+    RunProgramRequest,
     StateChange,
     WatchJobRequest,
     WatchJobResponse,
@@ -49,6 +53,25 @@ def refusals():
     logger, listener = logging.getLogger("aerlock_gateway"), Listener()
     logger.addHandler(listener)
     yield told
+    logger.removeHandler(listener)
+
+
+@pytest.fixture
+def losses():
+    """A queue of the levels at which the link says that the executor is lost."""
+    levels = asyncio.Queue()
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "lost the executor" in record.getMessage():
+                levels.put_nowait(record.levelno)
+
+    logger, listener = logging.getLogger("aerlock_gateway"), Listener()
+    before = logger.level
+    logger.addHandler(listener)
+    logger.setLevel(logging.INFO)
+    yield levels
+    logger.setLevel(before)
     logger.removeHandler(listener)
 
 
@@ -97,7 +120,7 @@ async def test_job_that_starts_while_the_gateway_stops_is_left_to_the_next_one(t
         link = gateway.make_link()
         heads = []
         for job_id in ("first", "second"):
-            new = jobs.NewJob(job_id, "alice", "gone", 1, "aer_simulator", b"", "[]", b"")
+            new = jobs.NewJob(job_id, "alice", "gone", 1, "aer_simulator", b"", (), b"")
             appended = await gateway.database.write(partial(gateway.joblog.insert, job=new))
             heads += appended.heads
         await link.start()
@@ -137,3 +160,33 @@ async def test_job_that_is_lost_while_the_database_is_locked_ends_and_frees_its_
         last = events[-1].state_change
         assert (last.state, last.failure.reason) == (JOB_STATE_FAILED, FAILURE_REASON_EXECUTOR_LOST)
         await link.stop()
+
+
+async def test_executor_that_is_stopped_without_jobs_is_no_warning(pair, tmp_path, losses):
+    pair.executor.start()
+    async with opened(tmp_path, pair.executor.layout.executor_socket) as gateway:
+        link = gateway.make_link()
+        await link.start()
+        await asyncio.wait_for(gateway.connected.wait(), SOON)
+        await asyncio.to_thread(pair.executor.stop)
+        assert await asyncio.wait_for(losses.get(), SOON) == logging.INFO
+        await link.stop()
+
+
+def test_executor_that_is_lost_with_a_job_is_a_warning(pair, make_program):
+    pair.executor.start()
+    pair.gateway.start("--executor-lease", "0.5")
+    source = b"import time\ndef main(backend, user_messenger):\n    time.sleep(600)\n"
+    with pair.gateway.client(pair.token) as client:
+        upload = programs_pb2.UploadProgramRequest(program=make_program(source))
+        program = client.programs.UploadProgram(upload, metadata=client.metadata).program
+        run = RunProgramRequest(program_id=program.program_id, backend_name="aer_simulator")
+        health = health_pb2_grpc.HealthStub(client.channel)
+        watched = health.Watch(health_pb2.HealthCheckRequest(service="aerlock.v1.JobService"))
+        next(one for one in watched if one.status == health_pb2.HealthCheckResponse.SERVING)
+        job = client.jobs.RunProgram(run, metadata=client.metadata).job
+        pair.executor.stop(signal.SIGKILL)
+        stream = client.jobs.WatchJob(WatchJobRequest(job_id=job.job_id), metadata=client.metadata)
+        last = [event for response in stream for event in response.events][-1]
+    assert last.state_change.failure.reason == FAILURE_REASON_EXECUTOR_LOST
+    assert "WARNING aerlock_gateway.core.executor_link: lost the executor" in pair.gateway.stderr

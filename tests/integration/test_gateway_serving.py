@@ -174,3 +174,27 @@ def test_gateway_stops_when_its_standard_input_closes(make_gateway):
     gateway.start("--stop-on-stdin-eof")
     gateway.process.stdin.close()
     assert gateway.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "is_stream"),
+    [
+        ("JobService/GetJob", False),
+        ("JobService/WatchJob", True),
+        ("ProgramService/UploadProgram", False),
+        ("BlobService/ReadBlob", True),
+    ],
+)
+@pytest.mark.parametrize("request_bytes", [b"\xff", b"\x0a\x7f", b"\x0a\x01\xff"])
+def test_bytes_that_are_no_request_are_an_invalid_argument(client, refused, method, is_stream, request_bytes):
+    make = client.channel.unary_stream if is_stream else client.channel.unary_unary
+    error = refused(make(f"/aerlock.v1.{method}"), request_bytes, client.metadata)
+    assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
+    assert "stubs" in error.message
+
+
+def test_bytes_in_a_stream_of_requests_that_are_none_are_an_invalid_argument(client):
+    write = client.channel.stream_unary("/aerlock.v1.BlobService/WriteBlob")
+    with pytest.raises(grpc.RpcError) as refused:
+        write(iter([b"\xff"]), metadata=client.metadata, timeout=30)
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT

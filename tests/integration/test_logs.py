@@ -24,9 +24,8 @@ def logs_of(executor):
 
     def run(body, **fields):
         lines = "".join(f"    {line}\n" for line in body.splitlines())
-        source = (
-            f"import logging, os, sys, threading, time, warnings\ndef main(backend, user_messenger):\n{lines}"
-        )
+        modules = "import logging, os, sys, threading, time, warnings"
+        source = f"{modules}\ndef main(backend, user_messenger):\n{lines}"
         events = executor.run(source, **fields)
         assert events[-1].ended.state == JOB_STATE_COMPLETED, events[-1]
         return [event for event in events if event.HasField("log_output")]

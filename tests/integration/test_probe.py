@@ -42,9 +42,10 @@ def test_sandbox_sees_no_file_of_the_host_but_its_libraries(unprivileged_python)
     list_root = (
         "import asyncio\n"
         "from aerlock_executor.bubblewrap import command, find_bubblewrap\n"
+        "from aerlock_executor.interpreter import Interpreter\n"
         "from aerlock_executor.probe import _LIMITS, _run\n"
         'code = \'import os; print(*sorted(os.listdir("/etc")), os.path.exists("/usr/bin/env"))\'\n'
-        "print(asyncio.run(_run(command(find_bubblewrap(), _LIMITS, ('-c', code))))[1])"
+        "print(asyncio.run(_run(command(find_bubblewrap(), _LIMITS, ('-c', code), Interpreter.own())))[1])"
     )
     completed = unprivileged_python("-c", list_root)
     expected = "ld.so.cache False" if Path("/etc/ld.so.cache").exists() else "False"

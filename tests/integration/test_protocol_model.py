@@ -133,7 +133,7 @@ class Protocol(RuleBasedStateMachine):
 
     async def _submit(self, job_id):
         options = JobOptions().SerializeToString()
-        new = jobs.NewJob(job_id, "alice", "program", 1, "aer_simulator", options, "[]", b"")
+        new = jobs.NewJob(job_id, "alice", "program", 1, "aer_simulator", options, (), b"")
         log = self.gateway.joblog
         await self._insist(lambda: self.gateway.database.write(lambda c: log.insert(c, new), log.publish))
         self.watchers[job_id] = self.loop.create_task(self._watch(job_id))

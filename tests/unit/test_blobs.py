@@ -57,8 +57,8 @@ async def read(gateway, blob, account="alice"):
 
 async def make_job(gateway, owner, blob, role=blobs.INPUT):
     def work(connection):
-        new = jobs.NewJob(os.urandom(4).hex(), owner, "program", 1, "aer_simulator", b"", "[]", b"")
-        head = jobs.insert(connection, new, clock.now())
+        new = jobs.NewJob(os.urandom(4).hex(), owner, "program", 1, "aer_simulator", b"", (), b"")
+        head = jobs.insert(connection, new, 1, clock.now())
         blobs.refer(connection, owner, head.id, [digest(blob)], role)
 
     await gateway.database.write(work)

@@ -155,6 +155,27 @@ def test_blob_sent_before_is_not_sent_again():
     assert frames.blobs() == [b"a" * 1000, b"b" * 1000]
 
 
+def test_blob_that_is_broken_off_is_given_up_and_the_pipe_goes_on():
+    class Interrupted(list):
+        """Is whole when it is measured, and breaks off when it is sent."""
+
+        def __iter__(self):
+            yield from super().__iter__()
+            if measured:
+                raise KeyboardInterrupt
+            measured.append(True)
+
+    measured = []
+    frames = Frames()
+    pipe = ResultPipe(frames.writer)
+    with pytest.raises(KeyboardInterrupt):
+        pipe.put(Interrupted([bytes(PART_BYTES), bytes(10)]))
+    pipe.write(CellFrame(interim_result=Value(int_value=1)))
+    *_, abandoned, interim = frames.finish()
+    assert abandoned.blob_part.abandoned
+    assert interim.interim_result.int_value == 1
+
+
 def test_parts_of_blobs_from_many_threads_are_not_mixed():
     frames = Frames()
     pipe = ResultPipe(frames.writer)

@@ -77,13 +77,13 @@ def test_dataclass_that_contains_itself_is_refused():
 @pytest.fixture
 def registered():
     """Registers classes for one test."""
-    from aerlock.codec import encode, registry, user_classes
+    from aerlock.codec import encoders, registry, user_classes
 
     classes = dict(user_classes.REGISTERED)
     tags = dict(registry.BY_TAG)
     yield
     for cls in user_classes.REGISTERED.keys() - classes.keys():
-        encode._ENCODERS.pop(cls, None)
+        encoders._ENCODERS.pop(cls, None)
     for table, before in ((user_classes.REGISTERED, classes), (registry.BY_TAG, tags)):
         table.clear()
         table.update(before)

@@ -405,6 +405,17 @@ def test_booleans_of_a_blob_are_looked_at_up_to_the_last():
 # The JSON view
 
 
+@pytest.mark.parametrize("shape", [[10_000] + [1] * 60, [100, 1, 100] + [1] * 50, [1] * 63 + [10_000]])
+@pytest.mark.parametrize("tag", [None, "numpy.fortran"])
+def test_view_of_an_array_of_many_dimensions_takes_little(shape, tag):
+    value = Value(array_value=Array(element_type=ELEMENT_TYPE_INT8, shape=shape, data=bytes(10_000)))
+    if tag:
+        value.array_value.shape[:] = reversed(shape)
+        value = Value(tagged_value=TaggedValue(type=tag, value=value))
+    check_value(value, value.ByteSize())
+    assert peak_of(lambda: jsonview.to_json(value)) < 3 << 20
+
+
 @pytest.mark.parametrize("shape", [[10_000, 0], [100, 100, 0], [1] * 62 + [17, 0], [0, 10_000]])
 def test_view_of_many_empty_arrays_takes_little(shape):
     array = Value(array_value=Array(element_type=ELEMENT_TYPE_INT8, shape=shape))

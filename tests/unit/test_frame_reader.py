@@ -207,3 +207,13 @@ async def test_more_blobs_than_a_task_may_write_are_an_output_limit(run, monkeyp
     assert done.failure == ("OUTPUT_LIMIT", "The program wrote more than 20 large values.")
     done = await run(*[part(codec.to_value(1).SerializeToString(), True)] * 20)
     assert not done.failures
+
+
+async def test_blob_that_is_given_up_leaves_nothing_and_what_follows_counts(run):
+    abandoned = CellFrame(blob_part=CellBlobPart(abandoned=True))
+    interim = CellFrame(interim_result=Value(int_value=1))
+    reading = await run(abandoned, part(b"x" * 1000), abandoned, interim, *parts(LARGE), abandoned, interim)
+    assert reading.failures == []
+    assert [event.interim_result.int_value for event in reading.events] == [1, 1]
+    assert reading.pins == []
+    assert not list((reading.folder / "blobs").glob("draft-*"))

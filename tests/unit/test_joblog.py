@@ -65,7 +65,7 @@ async def opened(slots: int = 1):
 
 
 async def create(gateway, job_id: str = "job", owner: str = "alice") -> jobs.Head:
-    new = jobs.NewJob(job_id, owner, "program", 1, "aer_simulator", b"", "[]", b"")
+    new = jobs.NewJob(job_id, owner, "program", 1, "aer_simulator", b"", (), b"")
     appended = await gateway.database.write(lambda c: gateway.log.insert(c, new), gateway.log.publish)
     return appended.heads[0]
 

@@ -3,8 +3,8 @@
 import ctypes
 import ctypes.util
 import errno
-import struct
 
+import bpf
 import pytest
 
 from aerlock_executor.cell.filters import job_filter, zygote_filter
@@ -18,33 +18,11 @@ TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 
 
 def decide(program, name, *arguments, target="x86_64", number=None, architecture=None):
-    """Runs a filter on one call and returns its action."""
+    """What a filter does with one call."""
     table = machine(target)
     number = table.numbers[name] if number is None else number
     architecture = table.audit_architecture if architecture is None else architecture
-    padded = [*arguments, *[0] * (6 - len(arguments))]
-    data = struct.pack("<IIQ6Q", number, architecture, 0, *padded)
-    code = list(struct.iter_unpack("<HBBI", program))
-    accumulator, counter = 0, 0
-    while True:
-        operation, jump_true, jump_false, constant = code[counter]
-        counter += 1
-        match operation:
-            case 0x20:
-                (accumulator,) = struct.unpack_from("<I", data, constant)
-            case 0x54:
-                accumulator &= constant
-            case 0x06:
-                return constant
-            case 0x15 | 0x25 | 0x35:
-                holds = {
-                    0x15: accumulator == constant,
-                    0x25: accumulator > constant,
-                    0x35: accumulator >= constant,
-                }
-                counter += jump_true if holds[operation] else jump_false
-            case _:
-                raise AssertionError(f"unknown instruction {operation:#x}")
+    return bpf.decide(program, number, architecture, arguments)
 
 
 @pytest.mark.parametrize("name", MACHINES)

@@ -10,8 +10,8 @@ from aerlock.v1.jobs_pb2 import (
     JobFailure,
 )
 from aerlock.v1.values_pb2 import Value
+from aerlock_executor.running_cell import CellExit
 from aerlock_executor.verdict import CLAIMABLE_REASONS, Observations, judge
-from aerlock_executor.zygote import CellExit
 
 FINAL = Value(string_value="done")
 
@@ -33,6 +33,8 @@ def test_final_result_and_exit_0_is_completed():
         (Observations(final_result=FINAL, exit=exited(signal=signal.SIGSEGV)), "CRASHED"),
         (Observations(exit=exited(signal=signal.SIGXCPU, cpu_seconds=10.2)), "CPU_LIMIT"),
         (Observations(exit=exited(signal=signal.SIGKILL, cpu_seconds=11.0)), "CPU_LIMIT"),
+        (Observations(exit=exited(signal=signal.SIGXCPU, cpu_seconds=9.8)), "CPU_LIMIT"),
+        (Observations(exit=exited(signal=signal.SIGXCPU, cpu_seconds=8.8)), "CRASHED"),
         (Observations(exit=exited(signal=signal.SIGKILL)), "CRASHED"),
         (Observations(exit=None), "EXECUTOR_LOST"),
     ],
@@ -48,6 +50,12 @@ def test_anything_else_is_failed_with_its_reason(seen, reason):
 def test_a_program_may_claim_only_the_reasons_that_are_its_own(reason):
     seen = Observations(reported=JobFailure(reason=reason, message="claimed"), exit=exited(1))
     assert (judge(seen, 10).failure.message == "claimed") == (reason in CLAIMABLE_REASONS)
+
+
+def test_program_that_the_kernel_ended_for_its_memory_is_at_its_limit():
+    ended = judge(Observations(exit=CellExit(None, signal.SIGKILL, 0.1, 1 << 30, out_of_memory=True)), 10)
+    assert ended.failure.reason == FailureReason.FAILURE_REASON_MEMORY_LIMIT
+    assert ended.failure.used == 1 << 30
 
 
 def test_what_the_supervisor_killed_for_beats_what_the_program_wrote():

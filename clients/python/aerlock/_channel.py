@@ -58,9 +58,9 @@ _RETRY_POLICY: Final = {
     # grpc.aio answers CANCELLED to the calls that a stopping server has not begun.
     "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
 }
+KEEPALIVE_SECONDS: Final = 60.0
+"""Seconds without traffic after which either side pings the other while a call is open."""
 _OPTIONS: Final = (
-    # The server allows a ping a minute while a call is open.
-    ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 0),
     ("grpc.http2.max_pings_without_data", 0),
@@ -83,10 +83,11 @@ class _Method(Protocol[Request, Response]):
 class Connection:
     """One channel with the stubs of the services on it; safe to use from any thread."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, keepalive_seconds: float = KEEPALIVE_SECONDS) -> None:
         self.address = credentials.address
         self._metadata = (("authorization", f"Bearer {credentials.token}"),)
-        self._channel = open_channel(credentials.address, credentials.tls)
+        self._channel = open_channel(credentials.address, credentials.tls, keepalive_seconds)
+        self._process = os.getpid()
         self._closed = False
         self.account = ""
         """The account of the token, once an answer has told it."""
@@ -120,19 +121,35 @@ class Connection:
         self._closed = True
         self._channel.close()
 
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this process was forked from the one that made the connection: its threads are not here."""
+        return os.getpid() != self._process
+
     def check_open(self) -> None:
-        """Raises `AerlockError` after `close`, which ends calls with errors of many kinds."""
+        """Raises `AerlockError` in a forked process, and after `close`, which ends calls in many ways."""
+        if self.is_inherited:
+            raise AerlockError(
+                "this service belongs to the process that this one was forked from: make another"
+                " RuntimeService here, or start the process by `spawn`"
+            )
         if self._closed:
             raise AerlockError("the service was closed")
 
 
-def open_channel(address: str, tls: TlsFiles | None = None) -> grpc.Channel:
+def open_channel(
+    address: str, tls: TlsFiles | None = None, keepalive_seconds: float = KEEPALIVE_SECONDS
+) -> grpc.Channel:
     """Opens a channel: plaintext and direct to unix sockets and loopback only, TLS to any other address.
 
-    With ``tls`` it is TLS to loopback too. Raises `InputValueError` for files that cannot be used.
+    With ``tls`` it is TLS to loopback too. ``keepalive_seconds`` without traffic bring a ping.
+    Raises `InputValueError` for files that cannot be used.
     """
     local = is_local(address)
-    options = _LOCAL_OPTIONS if local else _OPTIONS
+    options = (
+        *(_LOCAL_OPTIONS if local else _OPTIONS),
+        ("grpc.keepalive_time_ms", round(keepalive_seconds * 1000)),
+    )
     if local and not (tls and not address.startswith("unix:")):
         return grpc.insecure_channel(address, options=options)
     return grpc.secure_channel(address, _tls_credentials(tls or TlsFiles()), options=options)

@@ -29,6 +29,8 @@ class Subscription:
         self.kinds = frozenset(kinds)
         self.closed = threading.Event()
         self.sequence = after_sequence
+        self.replay: object = None
+        """The call that replays, or did last."""
         self._deliver = deliver
         self._fail = fail
         self._lock = threading.Lock()

@@ -16,7 +16,7 @@ import grpc
 from aerlock._channel import Connection, to_exception
 from aerlock._subscription import Subscription
 from aerlock._threads import Backoff, Dispatcher, remaining_seconds, wait
-from aerlock.exceptions import AerlockError, ServerUnavailableError
+from aerlock.exceptions import AerlockError, QuotaExceededError, ServerUnavailableError
 from aerlock.v1 import jobs_pb2
 
 logger = logging.getLogger("aerlock")
@@ -46,18 +46,10 @@ class Watcher:
         Raises RuntimeJobNotFound, `RuntimeJobTimeoutError` after ``timeout``
         seconds, other errors of the server, and `AerlockError` after `close`.
         """
+        self._connection.check_open()
         deadline = None if timeout is None else time.monotonic() + timeout
-        is_foreign = owner != self._connection.account
-        with self._lock:
-            if self._closed:
-                raise AerlockError("the service was closed")
-            self._by_job.setdefault(subscription.job_id, []).append(subscription)
-            if self._stream is None:
-                self._stream = _Stream(self, self._connection)
-            stream = self._stream
-            if is_foreign:
-                stream.cover_all_accounts()
         try:
+            stream = self._add(subscription, is_foreign=owner != self._connection.account)
             wait(stream.standing, deadline, subscription.job_id)
             self._catch_up(subscription, deadline)
         except BaseException:
@@ -65,6 +57,19 @@ class Watcher:
             raise
         if subscription.closed.is_set():
             self.unsubscribe(subscription)
+
+    def _add(self, subscription: Subscription, is_foreign: bool) -> "_Stream":
+        with self._lock:
+            if self._closed:
+                raise AerlockError("the service was closed")
+            self._by_job.setdefault(subscription.job_id, []).append(subscription)
+            if self._stream is None:
+                # Known before it runs: an interrupt must not leave a stream that nobody closes.
+                self._stream = _Stream(self, self._connection)
+                self._stream.start()
+            if is_foreign:
+                self._stream.cover_all_accounts()
+            return self._stream
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Delivers nothing more; harmless if it has ended."""
@@ -119,21 +124,28 @@ class Watcher:
     def _catch_up_or_fail(self, subscription: Subscription) -> None:
         """Catches up where nobody waits for an error: the subscription gets it."""
         try:
-            self._catch_up(subscription)
+            self._catch_up(subscription, is_patient=True)
         except AerlockError as error:
             subscription.fail(error)
         if subscription.closed.is_set():
             self.unsubscribe(subscription)
 
-    def _catch_up(self, subscription: Subscription, deadline: float | None = None) -> None:
-        """Replays what ``subscription`` lacks, until the stream goes on where the replay ends."""
+    def _catch_up(
+        self, subscription: Subscription, deadline: float | None = None, is_patient: bool = False
+    ) -> None:
+        """Replays what ``subscription`` lacks, until the stream goes on where the replay ends.
+
+        With ``is_patient`` it waits where too many streams are open.
+        """
         backoff = Backoff()
         while subscription.claim_replay():
             complete = False
             try:
                 self._replay(subscription, deadline)
                 complete = True
-            except ServerUnavailableError:
+            except (ServerUnavailableError, QuotaExceededError) as error:
+                if isinstance(error, QuotaExceededError) and not is_patient:
+                    raise
                 backoff.wait(subscription.closed, remaining_seconds(deadline, subscription.job_id))
             finally:
                 subscription.end_replay(complete)
@@ -146,6 +158,8 @@ class Watcher:
             replay_only=True,
         )
         call = self._connection.open_stream(self._connection.jobs.WatchJob, request)
+        # It lives as long as who waits: in its finalizer an interrupt of the main thread would be lost.
+        subscription.replay = call
         try:
             for response in call:
                 subscription.feed_replay(response.events, response.scanned_sequence)
@@ -171,7 +185,11 @@ class _Stream:
         self._call: Any = None
         self._cursor = NOW
         self._all_accounts = False
-        threading.Thread(target=self._run, name="aerlock-watch", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="aerlock-watch", daemon=True)
+
+    def start(self) -> None:
+        """Begins to follow."""
+        self._thread.start()
 
     def cover_all_accounts(self) -> None:
         """Follows the jobs of everyone, as an admin may, from where the stream stands."""
@@ -210,21 +228,20 @@ class _Stream:
         if self._closed.is_set() or request.all_accounts != self._all_accounts:
             self._call.cancel()
         try:
+            is_resumed = self.standing.is_set()
             for response in self._call:
                 if self._closed.is_set():
                     return
                 backoff.reset()
-                self._take(response)
+                self._cursor = response.cursor
+                self.standing.set()
+                if is_resumed:
+                    # The cursor may be a new one; and of a job that was deleted meanwhile nothing comes.
+                    is_resumed = False
+                    self._watcher.catch_up_all()
+                self._watcher.feed(response)
         finally:
             self._call.cancel()
-
-    def _take(self, response: jobs_pb2.WatchJobsResponse) -> None:
-        started_anew = self._cursor == NOW and self.standing.is_set()
-        self._cursor = response.cursor
-        self.standing.set()
-        if started_anew:
-            self._watcher.catch_up_all()
-        self._watcher.feed(response)
 
     def _recover(self, error: grpc.RpcError) -> None:
         """Decides how the stream goes on; ends every subscription where it cannot."""
@@ -234,7 +251,7 @@ class _Stream:
         if code == "INVALID_ARGUMENT" and self._cursor != NOW:
             # The server's log is not the one that the cursor came from.
             self._cursor = NOW
-        elif code in _PASSING:
+        elif code in _PASSING and (self.standing.is_set() or code != "RESOURCE_EXHAUSTED"):
             logger.info("the stream of events broke and will be resumed: %s", to_exception(error))
         else:
             self._closed.set()

@@ -3,13 +3,16 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from google.protobuf.field_mask_pb2 import FieldMask
+
 from aerlock import codec
 from aerlock._channel import Connection, translated_errors
+from aerlock._logs import log_text
 from aerlock._subscription import Subscription, is_terminal
 from aerlock._threads import wait
 from aerlock._times import to_local_time, to_seconds
@@ -17,6 +20,7 @@ from aerlock._values import Values
 from aerlock._watcher import Watcher
 from aerlock.exceptions import (
     AerlockError,
+    InputValueError,
     RuntimeInvalidStateError,
     RuntimeJobFailureError,
     RuntimeJobMaxTimeoutError,
@@ -67,8 +71,20 @@ class RuntimeJob:
 
     @property
     def tags(self) -> list[str]:
-        """The tags that it was given."""
+        """Its tags, as they were when this was last read or changed."""
         return list(self._job.tags)
+
+    def update_tags(self, new_tags: Sequence[str]) -> list[str]:
+        """Gives the job these tags in place of those that it has, at most 16, and returns them.
+
+        Raises `InputValueError`.
+        """
+        if isinstance(new_tags, str):
+            raise InputValueError(f"new_tags must be a list of strings, not {new_tags!r}")
+        job = jobs_pb2.Job(job_id=self.job_id(), tags=new_tags)
+        request = jobs_pb2.UpdateJobRequest(job=job, update_mask=FieldMask(paths=["tags"]))
+        self._job = self._connection.call(self._connection.jobs.UpdateJob, request).job
+        return self.tags
 
     @property
     def creation_date(self) -> datetime:
@@ -161,13 +177,12 @@ class RuntimeJob:
         ]
 
     def logs(self) -> str:
-        """What the program has written to stdout and stderr so far."""
-        chunks = []
-        for event in self._replay(jobs_pb2.EVENT_KIND_LOG_OUTPUT):
-            chunks.append(event.log_output.data)
-            if dropped := event.log_output.dropped_bytes:
-                chunks.append(f"\n[from here on output was dropped: {dropped:,} bytes and more]\n".encode())
-        return b"".join(chunks).decode(errors="replace")
+        """What the program has written to stdout and stderr so far, in the order in which it came.
+
+        What comes on both within a tenth of a second may change places; each alone
+        keeps its order. Bytes that are no UTF-8 are shown as replaced.
+        """
+        return log_text(self._replay(jobs_pb2.EVENT_KIND_LOG_OUTPUT))
 
     def warnings(self) -> list[tuple[str, str]]:
         """What was not as it should be and did not stop the job so far: pairs of a code and a sentence."""
@@ -175,7 +190,10 @@ class RuntimeJob:
         return [(event.warning.code, event.warning.message) for event in events if event.HasField("warning")]
 
     def cancel(self) -> None:
-        """Ends the job; raises `RuntimeInvalidStateError` where it has ended otherwise already."""
+        """Ends the job; raises `RuntimeInvalidStateError` where it has ended otherwise already.
+
+        A program that runs gets a KeyboardInterrupt, and a few seconds to publish what it has.
+        """
         request = jobs_pb2.CancelJobRequest(job_id=self.job_id())
         self._job = job = self._connection.call(self._connection.jobs.CancelJob, request).job
         if job.state in (jobs_pb2.JOB_STATE_COMPLETED, jobs_pb2.JOB_STATE_FAILED):
@@ -187,7 +205,11 @@ class RuntimeJob:
         return self._describe(job.failure) if job.state == jobs_pb2.JOB_STATE_FAILED else None
 
     def usage(self) -> dict[str, float]:
-        """What the job used, once it has run and ended: cpu_seconds, peak_memory_bytes and output_bytes."""
+        """What the job used, once it has run and ended; empty before.
+
+        The keys are cpu_seconds, peak_memory_bytes, output_bytes, startup_seconds,
+        until its program had a cell, and wall_seconds, from then to its end.
+        """
         job = self._refreshed()
         if not job.HasField("usage"):
             return {}
@@ -195,6 +217,8 @@ class RuntimeJob:
             "cpu_seconds": to_seconds(job.usage.cpu_time),
             "peak_memory_bytes": job.usage.peak_memory_bytes,
             "output_bytes": job.usage.output_bytes,
+            "startup_seconds": to_seconds(job.usage.startup_time),
+            "wall_seconds": to_seconds(job.usage.wall_time),
         }
 
     def __repr__(self) -> str:

@@ -3,8 +3,9 @@
 - null, booleans, integers of any size, numbers, strings, lists and maps are themselves; NaN and the
   infinities, which JSON lacks, are the strings "NaN", "Infinity" and "-Infinity";
 - a complex number is ``{"__type__": "complex", "__value__": [re, im]}``;
-- an array of up to 10,000 elements is nested lists; a larger one is ``{"__type__": "ndarray"}``, and a
-  blob is ``{"__type__": "blob"}``: what they would be as lists or maps is not looked at (`is_opaque`);
+- an array of up to 10,000 elements in up to 20,000 lists is nested lists; a larger one is
+  ``{"__type__": "ndarray"}``, and a blob is ``{"__type__": "blob"}``: what they would be as lists or
+  maps is not looked at (`is_opaque`);
 - a moment in time is its RFC 3339 string;
 - circuits, bytes and tagged values are ``{"__type__": name}`` without payload, except the tags around
   what a schema and a person take for plain data (`SEE_THROUGH_TAGS`,
@@ -16,17 +17,21 @@ A Value must have passed `aerlock.codec.check_value`.
 """
 
 import functools
+import itertools
 import json
 import math
+import operator
 import struct
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from aerlock.v1 import values_pb2
 
 MAX_ARRAY_ELEMENTS: Final = 10_000
 """Arrays with more elements are shown without them."""
+MAX_ARRAY_LISTS: Final = 20_000
+"""So are arrays that are more lists: each dimension of length 1 is a list more for every element."""
 MAX_EMPTY_LISTS: Final = 16
 """Arrays without elements that are more empty lists are shown without these."""
 
@@ -58,6 +63,8 @@ SHOWN_ENTRIES: Final = {
 """The tags around a map of which one entry is what a schema and a person take for the whole."""
 
 _OPAQUE: Final = ("blob", "ndarray")
+# Of UTC, whose letter is put behind it.
+_EPOCH: Final = datetime(1970, 1, 1)
 
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 
@@ -102,10 +109,7 @@ def _view_of_list(content: values_pb2.ListValue) -> Json:
 
 
 def _view_of_timestamp(content: Any) -> Json:  # noqa: ANN401
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
-        seconds=content.seconds, microseconds=content.nanos // 1_000
-    )
-    return moment.isoformat().replace("+00:00", "Z")
+    return (_EPOCH + timedelta(0, content.seconds, content.nanos // 1_000)).isoformat() + "Z"
 
 
 def _view_of_tagged(content: values_pb2.TaggedValue) -> Json:
@@ -135,7 +139,7 @@ def _view_of_fortran(content: values_pb2.TaggedValue) -> Json:
     """The array with its dimensions the other way around."""
     array = content.value.array_value
     shape = list(reversed(array.shape))
-    if not shape or 0 in shape or math.prod(shape) > MAX_ARRAY_ELEMENTS:
+    if not shape or 0 in shape or not _is_shown(shape):
         return _view_of_unknown(content)
     elements = _elements(array)
 
@@ -184,12 +188,18 @@ def _view_of_array(array: values_pb2.Array) -> Json:
     shape = list(array.shape)
     if 0 in shape:
         return _view_of_empty(shape[: shape.index(0)])
-    if math.prod(shape) > MAX_ARRAY_ELEMENTS:
+    if not _is_shown(shape):
         return {"__type__": "ndarray"}
     elements = _elements(array)
     for length in reversed(shape[1:]):
         elements = [elements[start : start + length] for start in range(0, len(elements), length)]
     return elements if shape else elements[0]
+
+
+def _is_shown(shape: list[int]) -> bool:
+    """Tells whether an array with elements is shown with them."""
+    lists = sum(itertools.accumulate(shape[:-1], operator.mul, initial=1))
+    return math.prod(shape) <= MAX_ARRAY_ELEMENTS and lists <= MAX_ARRAY_LISTS
 
 
 def _view_of_empty(shape: list[int]) -> Json:

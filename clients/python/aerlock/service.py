@@ -1,13 +1,15 @@
 """The entry point of the client: the catalog of programs, and running them."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from aerlock._catalog import Catalog
-from aerlock._channel import Connection
+from aerlock._channel import KEEPALIVE_SECONDS, Connection
+from aerlock._job_filter import list_request
 from aerlock._pages import sliced
 from aerlock._times import to_duration
 from aerlock._values import Values
@@ -22,6 +24,8 @@ from aerlock.result_decoder import ResultDecoder, check_decoder
 from aerlock.v1 import backends_pb2, jobs_pb2, server_pb2
 from aerlock.v1.values_pb2 import MapValue
 
+_LONGEST_KEEPALIVE_SECONDS: Final = 86_400
+
 
 class RuntimeService(Catalog):
     """A client of one server, for one account.
@@ -31,7 +35,10 @@ class RuntimeService(Catalog):
     credentials file that ``aerlock up`` writes. Beyond this machine the
     connection is TLS: ``root_certificates`` is a PEM file with the authorities
     to trust in place of the public ones, ``client_certificate`` and
-    ``client_key`` are for a server that asks for them. Safe to use from any thread.
+    ``client_key`` are for a server that asks for them. While someone waits, a
+    connection is pinged after ``keepalive_seconds`` without traffic, so that no
+    router forgets it; the server takes pings half as far apart as its own. Safe to
+    use from any thread, and in no forked process: there, make another.
     Every method raises the exceptions of `aerlock.exceptions`; besides, an
     argument of a type other than its annotation, and an input that no value can
     carry, raise TypeError or ValueError.
@@ -45,10 +52,15 @@ class RuntimeService(Catalog):
         root_certificates: str | Path | None = None,
         client_certificate: str | Path | None = None,
         client_key: str | Path | None = None,
+        keepalive_seconds: float = KEEPALIVE_SECONDS,
     ) -> None:
         files = (root_certificates, client_certificate, client_key)
         tls = TlsFiles(*(str(path) if path else None for path in files))
-        self._connection = Connection(resolve_credentials(address, token, tls))
+        if not 0.1 <= keepalive_seconds <= _LONGEST_KEEPALIVE_SECONDS:
+            raise InputValueError(
+                f"keepalive_seconds is {keepalive_seconds:g}; give 0.1 to {_LONGEST_KEEPALIVE_SECONDS:,}"
+            )
+        self._connection = Connection(resolve_credentials(address, token, tls), keepalive_seconds)
         self._watcher = Watcher(self._connection)
         self._values = Values(self._connection)
 
@@ -86,24 +98,59 @@ class RuntimeService(Catalog):
         """Gets one job of this account, or as an admin of any; raises RuntimeJobNotFound."""
         request = jobs_pb2.GetJobRequest(job_id=job_id)
         job = self._connection.call(self._connection.jobs.GetJob, request).job
-        if not self._connection.account:
-            self._connection.account = self.server_info().account
+        self._learn_account()
         return RuntimeJob(job, self._connection, self._watcher, self._values)
 
-    def jobs(self, limit: int | None = 10, skip: int = 0) -> list[RuntimeJob]:
-        """Lists the jobs of this account, newest first; ``limit=None`` lists all."""
+    def jobs(
+        self,
+        limit: int | None = 10,
+        skip: int | None = 0,
+        pending: bool | None = None,
+        program_id: str | None = None,
+        *,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        job_tags: Sequence[str] | None = None,
+        backend_name: str | None = None,
+        descending: bool = True,
+        all_accounts: bool = False,
+    ) -> list[RuntimeJob]:
+        """Lists the jobs of this account, newest first; ``limit=None`` lists all.
+
+        Every filter that is given must take a job: ``pending=True`` those that
+        wait or run, ``pending=False`` those that have ended; ``job_tags`` those
+        that have all of these tags; the times, local where they have no zone,
+        those created at ``created_after`` or later and before
+        ``created_before``. ``all_accounts`` lists the jobs of everyone, for
+        admins. Raises `InputValueError`.
+        """
+        request = list_request(
+            pending,
+            program_id,
+            created_after,
+            created_before,
+            job_tags,
+            backend_name,
+            descending,
+            all_accounts,
+        )
 
         def page(size: int, token: str) -> tuple[Iterable[jobs_pb2.Job], str]:
-            request = jobs_pb2.ListJobsRequest(page_size=size, page_token=token)
+            request.page_size, request.page_token = size, token
             response = self._connection.call(self._connection.jobs.ListJobs, request)
-            for job in response.jobs[:1]:
-                self._connection.account = job.owner
             return response.jobs, response.next_page_token
 
-        return [
-            RuntimeJob(job, self._connection, self._watcher, self._values)
-            for job in sliced(page, limit, skip)
-        ]
+        found = list(sliced(page, limit, skip))
+        if found:
+            self._learn_account()
+        return [RuntimeJob(job, self._connection, self._watcher, self._values) for job in found]
+
+    def delete_job(self, job_id: str) -> None:
+        """Deletes a job with its results and logs, for good; one that waits or runs is cancelled.
+
+        Raises RuntimeJobNotFound, also for one that is deleted already.
+        """
+        self._connection.call(self._connection.jobs.DeleteJob, jobs_pb2.DeleteJobRequest(job_id=job_id))
 
     def backends(self) -> list[BackendInfo]:
         """Lists the backends to run on."""
@@ -117,9 +164,16 @@ class RuntimeService(Catalog):
         return self._connection.call(self._connection.server.GetServerInfo, server_pb2.GetServerInfoRequest())
 
     def close(self) -> None:
-        """Ends the streams and the connection; jobs go on."""
+        """Ends the streams and the connection; jobs go on. In a forked process it does nothing."""
+        if self._connection.is_inherited:
+            return
         self._watcher.close()
         self._connection.close()
+
+    def _learn_account(self) -> None:
+        """Finds out once whose jobs are one's own: those of others need a wider stream."""
+        if not self._connection.account:
+            self._connection.account = self.server_info().account
 
     def __enter__(self) -> Self:
         return self

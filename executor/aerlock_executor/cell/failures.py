@@ -44,7 +44,7 @@ def describe(error: BaseException, program_files: Container[str]) -> JobFailure:
             error = _alone(error)
         failure.message = _shortened(_message(error), MAX_MESSAGE_BYTES)
         failure.traceback = _shortened(_traceback(error, program_files), MAX_TRACEBACK_BYTES)
-    except Exception:
+    except BaseException:  # of the program's own methods, which may raise anything
         failure.message = failure.message or "The program raised an exception that cannot be shown."
     return failure
 
@@ -81,7 +81,7 @@ def _count_related(error: BaseException) -> int:
 def _alone(error: BaseException) -> BaseException:
     """What looks like ``error`` without the exceptions that belong to it."""
     kind = type(error)
-    shown = type(kind.__name__, (Exception,), {"__module__": kind.__module__})(str(error))
+    shown: Exception = type(kind.__name__, (Exception,), {"__module__": kind.__module__})(str(error))
     shown.add_note("The exceptions that belong to it are too many to show.")
     return shown.with_traceback(error.__traceback__)
 

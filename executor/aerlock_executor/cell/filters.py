@@ -21,6 +21,7 @@ from aerlock_executor.cell.seccomp import ALLOW, Check, Pointer, Rule, assemble,
 
 _NOT_IMPLEMENTED = fails(errno.ENOSYS)
 _NOT_PERMITTED = fails(errno.EPERM)
+_DONE = fails(0)
 
 # CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND, CLONE_THREAD. Without CLONE_FILES each thread would have
 # a descriptor table, and RLIMIT_NOFILE, of its own.
@@ -37,19 +38,22 @@ _NEVER_FOR_THREADS = (
 
 _AF_UNIX = 1
 _MAP_SHARED_ANONYMOUS = 0x21
+_MAP_HUGETLB = 0x40000
+# Every way to have all bits of the one or the bit of the other under a mask of both.
+_MAP_REFUSED = (_MAP_SHARED_ANONYMOUS, *(_MAP_HUGETLB | bits for bits in (0, 1, 0x20, _MAP_SHARED_ANONYMOUS)))
 
 _FILES = """
-    access chdir chmod close copy_file_range creat dup dup2 dup3 faccessat faccessat2 fadvise64
-    fallocate fchdir fchmod fchmodat fdatasync fstat fstatfs fsync ftruncate futimesat getcwd getdents
+    access chdir chmod close copy_file_range creat dup dup2 dup3 faccessat faccessat2
+    fallocate fchdir fchmod fchmodat fstat fstatfs ftruncate futimesat getcwd getdents
     getdents64 link linkat lseek lstat mkdir mkdirat newfstatat open openat pread64 preadv preadv2 pwrite64
-    pwritev pwritev2 read readlink readlinkat readv rename renameat renameat2 rmdir sendfile stat statfs statx
+    pwritev pwritev2 read readlink readlinkat readv rename renameat renameat2 rmdir stat statfs statx
     symlink symlinkat truncate umask unlink unlinkat utime utimensat utimes write writev
 """
 _EVENTS = """
     epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait eventfd eventfd2 pipe pipe2 poll
     ppoll pselect6 select timerfd_create timerfd_gettime timerfd_settime
 """
-_MEMORY = "brk membarrier mprotect mremap msync munmap"
+_MEMORY = "brk membarrier mprotect mremap munmap"
 _SIGNALS = """
     alarm getitimer pause restart_syscall rt_sigaction rt_sigpending rt_sigprocmask rt_sigreturn
     rt_sigsuspend rt_sigtimedwait setitimer sigaltstack
@@ -65,7 +69,12 @@ _PROCESS = """
 # descriptor travels over it, without connect and addresses it leads nowhere.
 _SOCKETS = "getpeername getsockname getsockopt recvfrom shutdown"
 
+# Not sendfile: a byte in a pipe or a socket holds its page, which no limit counts once the file is gone.
 _ALLOWED = " ".join((_FILES, _EVENTS, _MEMORY, _SIGNALS, _TIME, _PROCESS, _SOCKETS))
+
+# Scratch is memory, so there is nothing to do; on files that all read it would flush the host's disk, or drop
+# what others have in its cache.
+_ANSWERED = "fadvise64 fdatasync fsync msync"
 
 # Refused with "not permitted" rather than "not implemented", since callers
 # handle that as the end of the matter.
@@ -96,7 +105,13 @@ _CHECKED = (
     # Threads, not processes: a job is one process, so that resource limits bound it exactly.
     Rule("clone", ALLOW, (Check(0, (_THREAD,), mask=_THREAD | _NEVER_FOR_THREADS),), _NOT_PERMITTED),
     # No MAP_SHARED | MAP_ANONYMOUS: it stays when all but a page of it is unmapped, and no limit counts it.
-    Rule("mmap", _NOT_PERMITTED, (Check(3, (_MAP_SHARED_ANONYMOUS,), mask=_MAP_SHARED_ANONYMOUS),), ALLOW),
+    # No MAP_HUGETLB: those pages are few, and whoever the host keeps them for would miss them.
+    Rule(
+        "mmap",
+        _NOT_PERMITTED,
+        (Check(3, _MAP_REFUSED, mask=_MAP_SHARED_ANONYMOUS | _MAP_HUGETLB),),
+        ALLOW,
+    ),
     # Neither flags, nor CLOSE_RANGE_CLOEXEC; CLOSE_RANGE_UNSHARE would give a thread descriptors of its own.
     Rule("close_range", ALLOW, (Check(2, (0, 4)),), _NOT_PERMITTED),
     Rule("fcntl", ALLOW, (Check(1, _FCNTL_COMMANDS),), _NOT_PERMITTED),
@@ -114,6 +129,7 @@ _CHECKED = (
 _JOB_RULES = (
     *_CHECKED,
     *(Rule(name) for name in _ALLOWED.split()),
+    *(Rule(name, _DONE) for name in _ANSWERED.split()),
     *(Rule(name, _NOT_PERMITTED) for name in _REFUSED.split()),
     *(Rule(name, fails(errno.ENOTSUP)) for name in _NO_ATTRIBUTES.split()),
 )

@@ -78,6 +78,7 @@ def _become_stub(fds: CellFds, zygote_pid: int) -> None:
     """Returns in init, the stub's child."""
     for group in fds.groups:
         os.write(group, b"0")  # this process, and with it those to come
+    _prefer_for_oom()
     _close_all_but({0, 1, 2, *fds.of_program, fds.status})
     signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
     uid, gid = os.getuid(), os.getgid()
@@ -96,6 +97,13 @@ def _become_stub(fds: CellFds, zygote_pid: int) -> None:
     if not os.read(go_reader, 1):  # The stub died before its death could be signalled.
         os._exit(_NO_STATUS)
     os.close(go_reader)
+
+
+def _prefer_for_oom() -> None:
+    """Has the kernel end cells first where the machine runs out of memory, and neither server."""
+    fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+    os.write(fd, b"1000")
+    os.close(fd)
 
 
 def _become_init(fds: CellFds, cell_limits: CellLimits, kept_roots: tuple[str, ...]) -> None:

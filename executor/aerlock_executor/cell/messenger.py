@@ -9,6 +9,7 @@ from aerlock.program import UserMessenger, encode_message
 from aerlock.v1.values_pb2 import Value
 from aerlock_executor.cell.result_checks import ResultChecks
 from aerlock_executor.cell.result_pipe import ResultPipe
+from aerlock_executor.cell.same_value import are_same
 from aerlock_executor.v1.cell_pb2 import CellFrame
 
 
@@ -35,7 +36,7 @@ class JobMessenger(UserMessenger):
         self._pipe = ResultPipe(fd)
         self._options = EncodeOptions(blobs=self._pipe)
         self._lock = threading.Lock()
-        self._final: bytes | None = None
+        self._final: Value | None = None
 
     def publish(self, message: Any, encoder: Any = None, final: bool = False) -> None:  # noqa: ANN401
         """Publishes an interim result, or with ``final`` keeps it as the job's result.
@@ -59,17 +60,16 @@ class JobMessenger(UserMessenger):
         except (TypeError, ValueError) as error:
             raise InvalidResultError(f"The final result cannot be sent: {error}") from error
         # Large values in it are blobs already, and equal ones have equal digests.
-        encoded = value.SerializeToString(deterministic=True)
         with self._lock:
-            if self._final not in (None, encoded):
+            if self._final is not None and not are_same(self._final, value):
                 raise TwoFinalResultsError
-            self._final = encoded
+            self._final = value
 
     def finish(self, returned: Any) -> None:  # noqa: ANN401
         """Ends the job with what main returned; None leaves a result that was published."""
         if returned is not None or self._final is None:
             self.keep_final(returned)
-        final = Value.FromString(self._final or b"")
+        final = self._final or Value()
         if warning := self._checks.final_warning(final):
             self._pipe.write(CellFrame(warning=warning))
         self.close(CellFrame(final_result=final))

@@ -32,7 +32,7 @@ from stevedore import ExtensionManager
 from aerlock.codec.versions import CODEC_VERSION
 from aerlock.program.backends import BACKENDS, get_backend, list_backends
 from aerlock_executor.cell import filters, isolate, linux, runner, sample
-from aerlock_executor.cell.zygote_options import ZygoteOptions
+from aerlock_executor.cell.zygote_options import CELL_PROTOCOL, ZygoteOptions
 
 _MAX_MESSAGE_BYTES = 4096
 _JOB_FDS = 4
@@ -141,7 +141,7 @@ class _Zygote:
     def send_ready(self) -> None:
         """Tells the supervisor that cells can be made, and with what in them."""
         backends = [dataclasses.asdict(backend) for backend in list_backends()]
-        versions = {"qiskit_version": qiskit_version, "qpy_version": QPY_VERSION}
+        versions = {"protocol": CELL_PROTOCOL, "qiskit_version": qiskit_version, "qpy_version": QPY_VERSION}
         self._send(ready={**versions, "codec_version": CODEC_VERSION, "backends": backends})
 
     def _send(self, **message: object) -> None:

@@ -2,8 +2,12 @@
 
 import json
 from dataclasses import dataclass
+from typing import Final
 
 from aerlock_executor.cell.limits import CellLimits
+
+CELL_PROTOCOL: Final = 1
+"""Counts changes of what executor and cells say: `ZygoteOptions`, the control socket, cell.proto."""
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,9 @@ class TaskEnded(_message.Message):
     FAILURE_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     state: _jobs_pb2.JobState.ValueType
-    """COMPLETED, FAILED or CANCELLED."""
+    """COMPLETED, FAILED or CANCELLED. A task that was cancelled before the last
+    frame of its cell came is CANCELLED, whatever its program did then.
+    """
     @_builtins.property
     def failure(self) -> _jobs_pb2.JobFailure:
         """Set when state is FAILED."""
@@ -211,7 +213,9 @@ class TaskLimits(_message.Message):
     log_bytes: _builtins.int
     """Bytes of stdout and stderr; beyond that they are counted and dropped."""
     @_builtins.property
-    def wall_time(self) -> _duration_pb2.Duration: ...
+    def wall_time(self) -> _duration_pb2.Duration:
+        """Then the program is ended as CancelTask ends it."""
+
     @_builtins.property
     def cpu_time(self) -> _duration_pb2.Duration: ...
     def __init__(
@@ -453,6 +457,7 @@ class GetExecutorInfoResponse(_message.Message):
     QISKIT_VERSION_FIELD_NUMBER: _builtins.int
     QPY_VERSION_FIELD_NUMBER: _builtins.int
     CODEC_VERSION_FIELD_NUMBER: _builtins.int
+    ENVIRONMENTS_FIELD_NUMBER: _builtins.int
     slots: _builtins.int
     """Tasks that may run at the same time."""
     isolation_tier: _builtins.str
@@ -462,6 +467,10 @@ class GetExecutorInfoResponse(_message.Message):
     """The version of the codec's registry in the cells."""
     @_builtins.property
     def backends(self) -> _containers.RepeatedCompositeFieldContainer[_backends_pb2.Backend]: ...
+    @_builtins.property
+    def environments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The names that StartTaskRequest.environment may have, "default" first."""
+
     def __init__(
         self,
         *,
@@ -471,10 +480,11 @@ class GetExecutorInfoResponse(_message.Message):
         qiskit_version: _builtins.str = ...,
         qpy_version: _builtins.int = ...,
         codec_version: _builtins.int = ...,
+        environments: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backends", b"backends", "codec_version", b"codec_version", "isolation_tier", b"isolation_tier", "qiskit_version", b"qiskit_version", "qpy_version", b"qpy_version", "slots", b"slots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backends", b"backends", "codec_version", b"codec_version", "environments", b"environments", "isolation_tier", b"isolation_tier", "qiskit_version", b"qiskit_version", "qpy_version", b"qpy_version", "slots", b"slots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -145,8 +145,11 @@ class ExecutorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelTask(self, request, context):
-        """Ends a task's processes. Returns at once; TaskEnded follows in the
-        task's stream when they are gone. Harmless for a task that has ended.
+        """Interrupts a task's program by SIGINT, and by SIGTERM after the executor's
+        cancel_grace, and ends its cell a second later. One that has no program yet
+        is ended at once. Returns at once; TaskEnded follows in the task's stream
+        when the processes are gone. Harmless for a task that has ended, or that is
+        being ended already, for whatever reason.
 
         Errors:
         - NOT_FOUND: no such task.

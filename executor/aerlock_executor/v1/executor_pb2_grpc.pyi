@@ -69,8 +69,11 @@ class ExecutorServiceStub:
     Harmless for a task that is not known.
     """
     CancelTask: _grpc.UnaryUnaryMultiCallable[_executor_pb2.CancelTaskRequest, _executor_pb2.CancelTaskResponse]
-    """Ends a task's processes. Returns at once; TaskEnded follows in the
-    task's stream when they are gone. Harmless for a task that has ended.
+    """Interrupts a task's program by SIGINT, and by SIGTERM after the executor's
+    cancel_grace, and ends its cell a second later. One that has no program yet
+    is ended at once. Returns at once; TaskEnded follows in the task's stream
+    when the processes are gone. Harmless for a task that has ended, or that is
+    being ended already, for whatever reason.
 
     Errors:
     - NOT_FOUND: no such task.
@@ -143,8 +146,11 @@ class ExecutorServiceAsyncStub(ExecutorServiceStub):
     Harmless for a task that is not known.
     """
     CancelTask: _aio.UnaryUnaryMultiCallable[_executor_pb2.CancelTaskRequest, _executor_pb2.CancelTaskResponse]  # type: ignore[assignment]
-    """Ends a task's processes. Returns at once; TaskEnded follows in the
-    task's stream when they are gone. Harmless for a task that has ended.
+    """Interrupts a task's program by SIGINT, and by SIGTERM after the executor's
+    cancel_grace, and ends its cell a second later. One that has no program yet
+    is ended at once. Returns at once; TaskEnded follows in the task's stream
+    when the processes are gone. Harmless for a task that has ended, or that is
+    being ended already, for whatever reason.
 
     Errors:
     - NOT_FOUND: no such task.
@@ -244,8 +250,11 @@ class ExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _executor_pb2.CancelTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_executor_pb2.CancelTaskResponse, _abc.Awaitable[_executor_pb2.CancelTaskResponse]]:
-        """Ends a task's processes. Returns at once; TaskEnded follows in the
-        task's stream when they are gone. Harmless for a task that has ended.
+        """Interrupts a task's program by SIGINT, and by SIGTERM after the executor's
+        cancel_grace, and ends its cell a second later. One that has no program yet
+        is ended at once. Returns at once; TaskEnded follows in the task's stream
+        when the processes are gone. Harmless for a task that has ended, or that is
+        being ended already, for whatever reason.
 
         Errors:
         - NOT_FOUND: no such task.

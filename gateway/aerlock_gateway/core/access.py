@@ -66,6 +66,8 @@ class Action(StrEnum):
     DELETE_PROGRAM = "program.delete"
     SEE_JOB = "job.see"
     CANCEL_JOB = "job.cancel"
+    UPDATE_JOB = "job.update"
+    DELETE_JOB = "job.delete"
     SEE_ACCOUNT = "account.see"
     CREATE_ACCOUNT = "account.create"
     LIST_ACCOUNTS = "account.list"
@@ -111,6 +113,8 @@ RULES: Final = {
     Action.DELETE_PROGRAM: Rule(_OWNER, _AUTHORS, "deleting a program takes its owner or an admin"),
     Action.SEE_JOB: Rule(_OWNER, _EVERYONE),
     Action.CANCEL_JOB: Rule(_OWNER, _EVERYONE),
+    Action.UPDATE_JOB: Rule(_OWNER, _EVERYONE),
+    Action.DELETE_JOB: Rule(_OWNER, _EVERYONE),
     Action.SEE_ACCOUNT: Rule(_OWNER, _EVERYONE),
     Action.CREATE_ACCOUNT: Rule(_NOTHING, _NOBODY, "you are not authorized to create accounts"),
     Action.LIST_ACCOUNTS: Rule(_NOTHING, _NOBODY, "you are not authorized to list accounts"),

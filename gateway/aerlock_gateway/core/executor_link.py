@@ -31,16 +31,17 @@ from aerlock_gateway.core.encoding import Batch
 from aerlock_gateway.core.joblog import JobLog, SpoolGapError
 from aerlock_gateway.core.retry import LONGEST_WAIT, SHORTEST_WAIT, Lease, insist
 from aerlock_gateway.core.scheduler import NOWHERE, Placement, Scheduler
-from aerlock_gateway.core.states import HELD_BY_EXECUTOR, TERMINAL, IllegalTransitionError
+from aerlock_gateway.core.states import TERMINAL, IllegalTransitionError
 from aerlock_gateway.core.task_calls import start_request, stream_of
 from aerlock_gateway.core.unwanted_tasks import UnwantedTasks
-from aerlock_gateway.errors import NotFoundError, UnavailableError
+from aerlock_gateway.errors import InvalidArgumentError, NotFoundError, UnavailableError, Violation
 from aerlock_gateway.store import jobs
 from aerlock_gateway.store.database import Database
 
 logger = logging.getLogger(__name__)
 
 _CALL_SECONDS: Final = 10.0
+_DEFAULT_ENVIRONMENT: Final = "default"
 _RECONNECT: Final = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
@@ -106,8 +107,7 @@ class ExecutorLink:
 
     async def start(self) -> None:
         """Connects in the background and takes up the jobs that an earlier gateway had handed over."""
-        held = await self._read(lambda connection: jobs.in_states(connection, sorted(HELD_BY_EXECUTOR)))
-        for head in held:
+        for head in await self._read(jobs.held):
             self._follow(head)
         self._spawn(self._stay_connected())
 
@@ -143,6 +143,14 @@ class ExecutorLink:
             )
         return backends[name]
 
+    def find_environment(self, name: str) -> str:
+        """Returns the name of an environment, the default one for none; raises `InvalidArgumentError`."""
+        names = self.info.environments if self.info else [_DEFAULT_ENVIRONMENT]
+        if name and name not in names:
+            sentence = f"there is no environment {name[:64]!r}; there are {', '.join(names)}"
+            raise InvalidArgumentError.of([Violation("options.image", sentence)])
+        return name or _DEFAULT_ENVIRONMENT
+
     def cancel(self, job_id: str) -> None:
         """Has the executor end a task; tries until the task is known there or the job has ended."""
         self._spawn(self._deliver_cancel(job_id))
@@ -167,7 +175,9 @@ class ExecutorLink:
             sweeping.cancel()
             self._scheduler.placement = NOWHERE
             await self._on_connection(False)
-            logger.warning("lost the executor; trying to connect again")
+            # Without jobs at stake it may as well have been stopped.
+            level = logging.WARNING if self._following else logging.INFO
+            logger.log(level, "lost the executor; trying to connect again")
 
     async def _sweep(self) -> None:
         """Keeps the executor free of what nobody needs; a line that breaks is noticed elsewhere."""
@@ -205,8 +215,8 @@ class ExecutorLink:
         lease = Lease(self._lease_seconds)
         if head.state == JOB_STATE_CANCELLING:
             self.cancel(head.job_id)
+        problem = unreachable = "could not be reached"
         while head.state not in TERMINAL:
-            problem = "could not be reached"
             try:
                 async for batch in self._open_stream(head):
                     head = await self._take(head, batch, lease)
@@ -217,6 +227,8 @@ class ExecutorLink:
                     return
                 if error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:
                     lease.renew()  # it is there, and has fewer slots than it had
+                elif error.code() == grpc.StatusCode.UNAVAILABLE:
+                    problem = unreachable
                 elif error.code() == grpc.StatusCode.FAILED_PRECONDITION:
                     problem = "could not keep the large values of the job's inputs"
             except NoRoomError:

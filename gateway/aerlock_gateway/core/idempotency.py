@@ -10,6 +10,7 @@ from aerlock_gateway.errors import InvalidArgumentError, Violation
 from aerlock_gateway.store import request_ids
 
 _LONGEST = 64
+_FORGOTTEN = 10
 
 
 class RequestKey:
@@ -37,8 +38,9 @@ class RequestKey:
         return resource
 
     def remember(self, connection: sqlite3.Connection, resource: str) -> None:
-        """Writes down what the request made, and forgets what is older than a day."""
+        """Writes down what the request made, and forgets a few that are older than a day."""
         now = clock.now()
-        request_ids.delete_older(connection, now - clock.DAY)
+        # Each adds one at most: so they get fewer, and no one waits while a million are deleted.
+        request_ids.delete_older(connection, now - clock.DAY, limit=_FORGOTTEN)
         if self._key[2]:
             request_ids.insert(connection, *self._key, self._body, resource, now)

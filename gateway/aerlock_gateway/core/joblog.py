@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from aerlock.v1.jobs_pb2 import (
     JOB_STATE_CANCELLED,
@@ -18,8 +19,11 @@ from aerlock_gateway.core.bell import Bell, job_key, owner_key
 from aerlock_gateway.core.encoding import KINDS, encode_event, encode_task_event
 from aerlock_gateway.core.scheduler import Scheduler
 from aerlock_gateway.core.states import TERMINAL, check_transition
-from aerlock_gateway.store import events, jobs
+from aerlock_gateway.store import deletion, events, jobs, queue
 from aerlock_gateway.store.database import Database
+
+PURGE_DELAY: Final = 60 * clock.SECOND
+"""How long a deleted job that has ended stays for the streams that are still reading it."""
 
 
 class SpoolGapError(Exception):
@@ -54,7 +58,7 @@ class JobLog:
         """
         now = clock.now()
         after = events.last_cursor(connection)
-        head = jobs.insert(connection, job, now)
+        head = jobs.insert(connection, job, queue.next_turn(connection, job.owner), now)
         _change_state(connection, head, StateChange(state=JOB_STATE_QUEUED), now)
         return self._start_next(connection, Appended([head], after=after))
 
@@ -161,7 +165,7 @@ def _append_outputs(
             head.last_sequence += 1
             rows.add(head.last_sequence, kind, encode_task_event(event, head.last_sequence))
     events.append(connection, rows.finish())
-    jobs.set_progress(connection, head, first_output)
+    jobs.set_progress(connection, head, first_output, rows.size)
     return ended
 
 
@@ -187,6 +191,7 @@ def _change_state(connection: sqlite3.Connection, head: jobs.Head, change: State
         failure = change.failure.SerializeToString() if change.HasField("failure") else None
         usage = change.usage.SerializeToString() if change.HasField("usage") else None
         jobs.set_ended(connection, head, time, failure, usage)
+        deletion.postpone(connection, head.id, clock.now() + PURGE_DELAY)
     elif head.state == JOB_STATE_RUNNING:
         jobs.set_started(connection, head, time, change.isolation_tier)
     else:

@@ -2,20 +2,21 @@
 
 import json
 import sqlite3
+from collections.abc import Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from aerlock.v1.jobs_pb2 import (
+    JOB_STATE_QUEUED,
     GetJobRequest,
     Job,
     JobFailure,
     JobOptions,
     JobTimes,
     JobUsage,
-    ListJobsRequest,
 )
 from aerlock.v1.values_pb2 import MapValue
-from aerlock_gateway.core import clock, paging
+from aerlock_gateway.core import clock
 from aerlock_gateway.core.access import (
     Account,
     Action,
@@ -25,10 +26,8 @@ from aerlock_gateway.core.access import (
     relation_to_owner,
     require,
 )
-from aerlock_gateway.store import jobs
+from aerlock_gateway.store import jobs, queue
 from aerlock_gateway.store.database import Database
-
-_ABOVE_ANY_ID = 2**63 - 1
 
 
 def find_visible(
@@ -53,7 +52,7 @@ async def get_job(database: Database, caller: Account, request: GetJobRequest) -
 
     def read(connection: sqlite3.Connection) -> Job:
         row = find_visible(connection, caller, request.job_id)
-        job = to_message(row)
+        (job,) = to_messages(connection, [row])
         if request.include_inputs:
             job.inputs.CopyFrom(MapValue.FromString(jobs.inputs(connection, row.id)))
         return job
@@ -61,17 +60,14 @@ async def get_job(database: Database, caller: Account, request: GetJobRequest) -
     return await database.read(read)
 
 
-async def list_jobs(database: Database, caller: Account, request: ListJobsRequest) -> tuple[list[Job], str]:
-    """Returns a page of the jobs asked for, newest first, and the token of the next page."""
-    size = paging.page_size(request.page_size)
-    before = paging.read_token("jobs", request.page_token, _ABOVE_ANY_ID)
-    owner = watched_owner(caller, request.all_accounts)
-    rows = await database.read(lambda connection: jobs.page(connection, owner, before, size + 1))
-    token = paging.make_token("jobs", rows[size - 1].id) if len(rows) > size else ""
-    return [to_message(row) for row in rows[:size]], token
+def to_messages(connection: sqlite3.Connection, rows: Sequence[jobs.JobRow]) -> list[Job]:
+    """Returns the messages of rows, with the queue positions of those that wait."""
+    waits = any(row.state == JOB_STATE_QUEUED for row in rows)
+    positions = queue.positions(connection) if waits else {}
+    return [to_message(row, positions.get(row.id)) for row in rows]
 
 
-def to_message(row: jobs.JobRow) -> Job:
+def to_message(row: jobs.JobRow, queue_position: int | None = None) -> Job:
     """Returns the message of a row, without inputs."""
     return Job(
         job_id=row.job_id,
@@ -91,7 +87,7 @@ def to_message(row: jobs.JobRow) -> Job:
             end_time=_time(row.end_time),
         ),
         usage=None if row.usage is None else JobUsage.FromString(row.usage),
-        queue_position=row.queue_position,
+        queue_position=queue_position,
         isolation_tier=row.isolation_tier,
     )
 

@@ -4,10 +4,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Final
 
-from aerlock.v1.jobs_pb2 import JOB_STATE_QUEUED
-from aerlock_gateway.core.states import HELD_BY_EXECUTOR
 from aerlock_gateway.errors import ExhaustedError, Violation
-from aerlock_gateway.store import accounts, jobs
+from aerlock_gateway.store import accounts, queue
 
 _RETRY_SECONDS: Final = 5.0
 
@@ -25,19 +23,18 @@ class JobLimits:
         account = accounts.find(connection, owner)
         own = account.max_queued_jobs if account else None
         limit = self.max_queued_jobs_per_account if own is None else own
-        use = jobs.count_of_owner(connection, owner, [JOB_STATE_QUEUED])
+        use = queue.count_waiting(connection, owner)
         if use >= limit:
             raise _full(f"account:{owner}", f"{owner} has {use} jobs that wait, and may have {limit}")
-        use = jobs.count_in_states(connection, [JOB_STATE_QUEUED])
+        use = queue.count_waiting(connection)
         if use >= self.max_queued_jobs:
             raise _full("server", f"{use} jobs wait already, and {self.max_queued_jobs} may")
 
-    def running_left(self, connection: sqlite3.Connection, owner: str) -> int:
-        """Returns how many more jobs the account may run now; 0 or less for none."""
+    def max_running_jobs(self, connection: sqlite3.Connection, owner: str) -> int:
+        """Returns how many jobs of the account may run at the same time."""
         account = accounts.find(connection, owner)
         own = account.max_running_jobs if account else None
-        limit = self.max_running_jobs_per_account if own is None else own
-        return limit - jobs.count_of_owner(connection, owner, sorted(HELD_BY_EXECUTOR))
+        return self.max_running_jobs_per_account if own is None else own
 
 
 def _full(subject: str, sentence: str) -> ExhaustedError:

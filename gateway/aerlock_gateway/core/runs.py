@@ -1,4 +1,4 @@
-"""Running programs and cancelling jobs: from a request to a job in its queue."""
+"""Running programs: from a request to a job in its queue."""
 
 import json
 import secrets
@@ -10,7 +10,7 @@ from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
 
-from aerlock.v1.jobs_pb2 import JOB_STATE_CANCELLING, Job, JobOptions, RunProgramRequest
+from aerlock.v1.jobs_pb2 import JOB_STATE_QUEUED, Job, JobOptions, RunProgramRequest
 from aerlock.v1.programs_pb2 import Program
 from aerlock.v1.values_pb2 import BlobRef, MapValue
 from aerlock_gateway.core import clock
@@ -26,14 +26,12 @@ from aerlock_gateway.core.jobs import find_visible, to_message
 from aerlock_gateway.core.limits import JobLimits
 from aerlock_gateway.core.program_access import find_program
 from aerlock_gateway.core.program_messages import to_message as program_to_message
+from aerlock_gateway.core.tags import tag_violations
 from aerlock_gateway.errors import InvalidArgumentError, Violation
-from aerlock_gateway.store import audit, blobs, jobs, programs
+from aerlock_gateway.store import audit, blobs, jobs, programs, queue
 from aerlock_gateway.store.database import Database
 
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-_ENVIRONMENT: Final = "default"
-_MOST_TAGS: Final = 16
-_LONGEST_TAG: Final = 64
 _ID_ALPHABET: Final = string.ascii_lowercase + string.digits
 _ID_LENGTH: Final = 20
 
@@ -78,35 +76,18 @@ class Runs:
 
         row = await self._database.read(look_up)
         if isinstance(row, jobs.JobRow):
-            return to_message(row)
+            return await self._described(row)
         program = program_to_message(row)
         self._check_backend(request.backend_name, program)
+        environment = self._link.find_environment(request.options.image)
         inputs, refs = await resolve_inputs(
             self._checker, caller.name, request.inputs, json.loads(row.signature), program.parameters_schema
         )
         if refs:
             # Ahead of the transaction, which looks again: the one writer is not for refusing.
             await self._database.read(partial(check_visible, account=caller.name, inputs=inputs, refs=refs))
-        job = self._new_job(caller.name, request, row, program, inputs)
+        job = self._new_job(caller.name, request, row, program, environment, inputs)
         return await self._create(caller, key, job, inputs, refs)
-
-    async def cancel(self, caller: Account, job_id: str) -> Job:
-        """Asks for a job to be cancelled and returns what it is now; raises `NotFoundError`."""
-
-        def work(connection: sqlite3.Connection) -> tuple[Appended, jobs.JobRow]:
-            row = find_visible(connection, caller, job_id, Action.CANCEL_JOB)
-            appended = self._joblog.cancel(connection, row.id)
-            now = find_visible(connection, caller, job_id)
-            if now.state != row.state:
-                audit.insert(connection, clock.now(), caller.name, Action.CANCEL_JOB, job_id)
-            return appended, now
-
-        def then(result: tuple[Appended, jobs.JobRow]) -> None:
-            self._joblog.publish(result[0])
-            if result[1].state == JOB_STATE_CANCELLING:
-                self._link.cancel(job_id)
-
-        return to_message((await self._database.write(work, then))[1])
 
     async def _create(
         self, caller: Account, key: RequestKey, job: jobs.NewJob, inputs: MapValue, refs: Sequence[BlobRef]
@@ -126,8 +107,14 @@ class Runs:
             key.remember(connection, job.job_id)
             return appended, find_visible(connection, caller, job.job_id)
 
-        result = await self._database.write(work, lambda result: self._joblog.publish(result[0]))
-        return to_message(result[1])
+        _, row = await self._database.write(work, lambda result: self._joblog.publish(result[0]))
+        return await self._described(row)
+
+    async def _described(self, row: jobs.JobRow) -> Job:
+        """Returns the message of a job, with its place where it waits: found past the writer."""
+        if row.state != JOB_STATE_QUEUED:
+            return to_message(row)
+        return to_message(row, (await self._database.read(queue.positions)).get(row.id))
 
     def _check_backend(self, name: str, program: Program) -> None:
         backend = self._link.find_backend(name)
@@ -142,6 +129,7 @@ class Runs:
         request: RunProgramRequest,
         row: programs.ProgramRow,
         program: Program,
+        environment: str,
         inputs: MapValue,
     ) -> jobs.NewJob:
         limits = [
@@ -153,7 +141,7 @@ class Runs:
         limit = Duration()
         limit.FromNanoseconds(min(limits))
         options = JobOptions(
-            image=request.options.image or _ENVIRONMENT,
+            image=environment,
             log_level=request.options.log_level or "WARNING",
             max_execution_time=limit,
         )
@@ -164,13 +152,13 @@ class Runs:
             program_revision=row.revision,
             backend_name=request.backend_name,
             options=options.SerializeToString(),
-            tags=json.dumps(list(request.tags)),
+            tags=request.tags,
             inputs=inputs.SerializeToString(),
         )
 
 
 def _check_request(request: RunProgramRequest) -> None:
-    violations = []
+    violations: list[Violation] = []
 
     def require(valid: bool, field: str, sentence: str) -> None:
         if not valid:
@@ -185,19 +173,11 @@ def _check_request(request: RunProgramRequest) -> None:
         "options.log_level",
         f"must be one of {', '.join(_LOG_LEVELS)}",
     )
-    require(options.image in ("", _ENVIRONMENT), "options.image", f'must be empty or "{_ENVIRONMENT}"')
     require(
         not options.HasField("max_execution_time") or is_execution_time(options.max_execution_time),
         "options.max_execution_time",
         EXECUTION_TIME,
     )
-    require(
-        len(request.tags) <= _MOST_TAGS, "tags", f"are {len(request.tags)}; at most {_MOST_TAGS} are allowed"
-    )
-    require(
-        all(0 < len(tag) <= _LONGEST_TAG for tag in request.tags[:_MOST_TAGS]),
-        "tags",
-        f"must have 1 to {_LONGEST_TAG} characters each",
-    )
+    violations.extend(tag_violations(request.tags, "tags"))
     if violations:
         raise InvalidArgumentError.of(violations)

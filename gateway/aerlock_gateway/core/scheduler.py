@@ -1,12 +1,12 @@
-"""Which queued job runs next: first in, first out, as many as there are slots and an account may run."""
+"""Which queued job runs next: one of the account that has the fewest running, and accounts take turns."""
 
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 
 from aerlock_gateway.core.limits import JobLimits
-from aerlock_gateway.core.states import HELD_BY_EXECUTOR
-from aerlock_gateway.store import jobs
+from aerlock_gateway.store import jobs, queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +36,19 @@ class Scheduler:
         """Returns the jobs that shall start now; the caller makes them RUNNING in the same transaction."""
         if not self.placement.slots:
             return []
-        free = self.placement.slots - jobs.count_in_states(connection, sorted(HELD_BY_EXECUTOR))
+        free = self.placement.slots - queue.count_held(connection)
         return self._next(connection, free) if free > 0 else []
 
     def _next(self, connection: sqlite3.Connection, free: int) -> list[jobs.Head]:
-        """Returns the jobs that have waited longest, but those of accounts that run as many as they may."""
+        """Returns the first jobs in line, but those of accounts that run as many as they may."""
         chosen: list[jobs.Head] = []
-        left: dict[str, int] = {}
-        while len(chosen) < free:
-            full = [owner for owner, count in left.items() if count <= 0]
-            after = chosen[-1].id if chosen else 0
-            waiting = jobs.oldest_queued(connection, free - len(chosen), after, full)
-            for head in waiting:
-                if head.owner not in left:
-                    left[head.owner] = self._limits.running_left(connection, head.owner)
-                if left[head.owner] <= 0:
-                    break  # all of its others are left out of the next look
-                left[head.owner] -= 1
-                chosen.append(head)
-            else:
-                return chosen
+        line = queue.candidates(connection)
+        heapify(line)
+        while line and len(chosen) < free:
+            first = heappop(line)
+            if first.running >= self._limits.max_running_jobs(connection, first.owner):
+                continue
+            chosen.append(jobs.find_head(connection, first.job))
+            if (second := queue.following(connection, first)) is not None:
+                heappush(line, second)
         return chosen

@@ -15,7 +15,6 @@ from aerlock.v1.jobs_pb2 import (
 )
 
 TERMINAL: Final = frozenset({JOB_STATE_COMPLETED, JOB_STATE_FAILED, JOB_STATE_CANCELLED})
-HELD_BY_EXECUTOR: Final = frozenset({JOB_STATE_RUNNING, JOB_STATE_CANCELLING})
 
 # A job that is being cancelled may still return or fail first: what happened counts.
 # A running job becomes CANCELLED without CANCELLING where its executor was told by others.

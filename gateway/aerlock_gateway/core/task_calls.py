@@ -31,7 +31,7 @@ def start_request(
     connection: sqlite3.Connection, job_id: str
 ) -> tuple[executor_pb2.StartTaskRequest, list[BlobRef]]:
     """Returns what starts the task of a job that exists, and the blobs that it needs."""
-    row = jobs.find(connection, job_id)
+    row = jobs.find(connection, job_id, with_deleted=True)
     assert row is not None  # noqa: S101
     options = JobOptions.FromString(row.options)
     program = Program.FromString(programs.metadata(connection, row.program_id, row.program_revision))

@@ -83,6 +83,8 @@ class UnwantedTasks:
                 raise
 
     async def _find(self, task_id: str) -> jobs.JobRow | None:
-        find: Callable[[sqlite3.Connection], jobs.JobRow | None] = partial(jobs.find, job_id=task_id)
+        find: Callable[[sqlite3.Connection], jobs.JobRow | None] = partial(
+            jobs.find, job_id=task_id, with_deleted=True
+        )
         read: Callable[[], Awaitable[jobs.JobRow | None]] = partial(self._database.read, find)
         return await insist(read)

@@ -6,11 +6,13 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Final
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status.rpc_status import to_status
 
@@ -19,6 +21,7 @@ from aerlock_gateway.core.sessions import Session, Sessions, call_while_open, wh
 from aerlock_gateway.errors import (
     ExhaustedError,
     GatewayError,
+    InvalidArgumentError,
     UnauthenticatedError,
     UnavailableError,
     Violation,
@@ -55,7 +58,9 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         # Health and reflection speak for themselves, and health's Watch is no generator.
         if handler is None or not handler_call_details.method.startswith(_OUR_SERVICES):
             return handler
-        return _wrap(handler, handler_call_details.method, _unary_with_errors, _stream_with_errors)
+        read = partial(_read, handler)
+        unary, stream = partial(_unary_with_errors, read), partial(_stream_with_errors, read)
+        return _wrap(handler, handler_call_details.method, unary, stream, is_read=False)
 
 
 class AuthenticationInterceptor(grpc.aio.ServerInterceptor):
@@ -111,8 +116,11 @@ class AuthenticationInterceptor(grpc.aio.ServerInterceptor):
         return session
 
 
-def _wrap(handler: Handler, method: str, unary: Any, stream: Any) -> Handler:
-    """Returns the handler with ``unary`` or ``stream`` called around its behaviour."""
+def _wrap(handler: Handler, method: str, unary: Any, stream: Any, is_read: bool = True) -> Handler:
+    """Returns the handler with ``unary`` or ``stream`` called around its behaviour.
+
+    Without ``is_read`` they get requests as bytes.
+    """
     behavior = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
 
     async def call(request: Any, context: Context) -> Any:
@@ -130,7 +138,7 @@ def _wrap(handler: Handler, method: str, unary: Any, stream: Any) -> Handler:
     }[bool(handler.request_streaming), bool(handler.response_streaming)]
     return make(
         follow if handler.response_streaming else call,
-        request_deserializer=handler.request_deserializer,
+        request_deserializer=handler.request_deserializer if is_read else None,
         response_serializer=_passing_bytes(handler.response_serializer),
     )
 
@@ -140,18 +148,37 @@ def _passing_bytes(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
     return lambda response: response if isinstance(response, bytes) else serialize(response)
 
 
-async def _unary_with_errors(method: str, behavior: Any, request: Any, context: Context) -> Any:
+def _read(handler: Handler, request: Any) -> Any:
+    """Parses a request, or each of a stream of them; raises `InvalidArgumentError`."""
+
+    async def read_each() -> AsyncIterator[Any]:
+        async for one in request:
+            yield _parse(handler, one)
+
+    return read_each() if handler.request_streaming else _parse(handler, request)
+
+
+def _parse(handler: Handler, request: bytes) -> Any:
     try:
-        return await behavior(request, context)
+        return handler.request_deserializer(request)
+    except DecodeError:
+        raise InvalidArgumentError(
+            "the request's bytes are no message of this method: generate the stubs from this server's protos"
+        ) from None
+
+
+async def _unary_with_errors(read: Any, method: str, behavior: Any, request: Any, context: Context) -> Any:
+    try:
+        return await behavior(read(request), context)
     except Exception as error:
         await _abort(method, error, context)
 
 
 async def _stream_with_errors(
-    method: str, behavior: Any, request: Any, context: Context
+    read: Any, method: str, behavior: Any, request: Any, context: Context
 ) -> AsyncIterator[Any]:
     try:
-        async for response in behavior(request, context):
+        async for response in behavior(read(request), context):
             yield response
     except Exception as error:
         await _abort(method, error, context)

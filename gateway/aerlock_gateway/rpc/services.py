@@ -20,7 +20,9 @@ from aerlock.v1 import (
 from aerlock_gateway.core.blob_uploads import BlobUploads
 from aerlock_gateway.core.blobs import Blobs
 from aerlock_gateway.core.executor_link import ExecutorLink
-from aerlock_gateway.core.jobs import get_job, list_jobs
+from aerlock_gateway.core.job_changes import JobChanges
+from aerlock_gateway.core.job_list import list_jobs
+from aerlock_gateway.core.jobs import get_job
 from aerlock_gateway.core.runs import Runs
 from aerlock_gateway.core.watch import Watch
 from aerlock_gateway.rpc.interceptors import caller
@@ -35,9 +37,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class JobService(jobs_pb2_grpc.JobServiceServicer):
     """See protos/aerlock/v1/jobs.proto."""
 
-    def __init__(self, database: Database, runs: Runs, watch: Watch) -> None:
+    def __init__(self, database: Database, runs: Runs, changes: JobChanges, watch: Watch) -> None:
         self._database = database
         self._runs = runs
+        self._changes = changes
         self._watch = watch
 
     async def RunProgram(
@@ -67,7 +70,18 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
     async def CancelJob(
         self, request: jobs_pb2.CancelJobRequest, context: Context
     ) -> jobs_pb2.CancelJobResponse:
-        return jobs_pb2.CancelJobResponse(job=await self._runs.cancel(caller.get(), request.job_id))
+        return jobs_pb2.CancelJobResponse(job=await self._changes.cancel(caller.get(), request.job_id))
+
+    async def UpdateJob(
+        self, request: jobs_pb2.UpdateJobRequest, context: Context
+    ) -> jobs_pb2.UpdateJobResponse:
+        return jobs_pb2.UpdateJobResponse(job=await self._changes.update(caller.get(), request))
+
+    async def DeleteJob(
+        self, request: jobs_pb2.DeleteJobRequest, context: Context
+    ) -> jobs_pb2.DeleteJobResponse:
+        await self._changes.delete(caller.get(), request.job_id)
+        return jobs_pb2.DeleteJobResponse()
 
 
 class BackendService(backends_pb2_grpc.BackendServiceServicer):
@@ -129,4 +143,5 @@ class ServerService(server_pb2_grpc.ServerServiceServicer):
             response.qpy_version = info.qpy_version
             response.qiskit_version = info.qiskit_version
             response.codec_version = info.codec_version
+            response.environments.extend(info.environments)
         return response

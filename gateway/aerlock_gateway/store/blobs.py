@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from aerlock_gateway.store.job_tables import KEPT
+
 INPUT: Final = 1
 """The role of a blob that a job's inputs refer to."""
 RESULT: Final = 2
@@ -31,7 +33,8 @@ def visible_size(
     row = connection.execute(
         "SELECT size FROM blobs WHERE sha256 = ?1"
         " AND (EXISTS (SELECT 1 FROM uploads WHERE account = ?2 AND sha256 = ?1 AND is_whole)"
-        " OR EXISTS (SELECT 1 FROM job_blobs WHERE sha256 = ?1 AND (?3 OR owner = ?2)))",
+        " OR EXISTS (SELECT 1 FROM job_blobs CROSS JOIN jobs ON jobs.id = job"
+        f" WHERE sha256 = ?1 AND {KEPT} AND (?3 OR job_blobs.owner = ?2)))",
         (sha256, account, of_any_job),
     ).fetchone()
     return int(row[0]) if row else None
@@ -102,10 +105,16 @@ def uploaded_bytes(connection: sqlite3.Connection, account: str, but: Sequence[b
 def refer(connection: sqlite3.Connection, owner: str, job: int, digests: Iterable[bytes], role: int) -> None:
     """Writes down that a job of ``owner`` refers to blobs that are there; their uploads end with that."""
     for sha256 in digests:
-        connection.execute(
+        inserted = connection.execute(
             "INSERT OR IGNORE INTO job_blobs (owner, sha256, job, role) VALUES (?, ?, ?, ?)",
             (owner, sha256, job, role),
         )
+        if inserted.rowcount:
+            connection.execute(
+                "UPDATE jobs SET stored_bytes = stored_bytes + (SELECT size FROM blobs WHERE sha256 = ?)"
+                " WHERE id = ?",
+                (sha256, job),
+            )
         delete_upload(connection, owner, sha256)
 
 

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -84,6 +84,16 @@ class Database:
         self._pages.put(read)
         result: T = await read.future
         return result
+
+    async def checkpoint(self) -> None:
+        """Brings what is committed from the WAL to the file, which shrinks by what was given back."""
+
+        def run() -> None:
+            with closing(sqlite3.connect(self._path, timeout=self._busy_seconds)) as connection:
+                # PASSIVE: nobody waits for it.
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+        await asyncio.to_thread(run)
 
     async def close(self) -> None:
         """Commits what is queued and closes the file."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aerlock.v1.jobs_pb2 import WatchJobResponse
+from aerlock_gateway.store.job_tables import KEPT
 
 TERMINAL = 6
 """The kind under which a terminal state change is stored; the other kinds are those of EventKind."""
@@ -22,6 +23,8 @@ LARGEST_ROW = 64 * 1024
 """Bytes of events that share a row; an event that is larger has a row to itself."""
 
 _ROWS_SCANNED = 16_384
+# Of a deleted job only the end is told, to those who follow it.
+_VISIBLE = f" AND ({KEPT} OR kind = {TERMINAL})"
 _INSERT = "INSERT INTO events (job, sequence, kind, encoded) VALUES "
 
 EventRow = tuple[int, int, int, bytes]
@@ -64,6 +67,8 @@ class RowBuilder:
     """Puts the events of a job into rows."""
 
     def __init__(self, job: int) -> None:
+        self.size = 0
+        """Bytes of all that was added."""
         self._job = job
         self._rows: list[EventRow] = []
         self._encoded: list[bytes] = []
@@ -75,6 +80,7 @@ class RowBuilder:
             self.finish()
         self._encoded.append(encoded)
         self._size += len(encoded)
+        self.size += len(encoded)
         self._sequence, self._kind = sequence, kind
 
     def finish(self) -> Sequence[EventRow]:
@@ -90,10 +96,12 @@ def page_of_job(
 ) -> Page | None:
     """Returns about ``size`` bytes of the events above ``after``; no ``kinds`` means all of them.
 
-    Returns None where the job has no events, since it was deleted.
+    Returns None where the job was deleted and its log is no longer whole.
     """
     newest = connection.execute(
-        "SELECT sequence, kind FROM events WHERE job = ? ORDER BY sequence DESC LIMIT 1", (job,)
+        "SELECT sequence, kind FROM events"
+        " WHERE job = ?1 AND sequence = (SELECT last_sequence FROM jobs WHERE id = ?1)",
+        (job,),
     ).fetchone()
     if newest is None:
         return None
@@ -156,7 +164,7 @@ def page_of_owner(
     condition, values = ("", []) if owner is None else (" AND owner = ?", [owner])
     rows = connection.execute(
         "SELECT events.id, job_id, encoded FROM events JOIN jobs ON jobs.id = events.job"  # noqa: S608
-        f" WHERE events.id > ? AND events.id <= ?{_only(kinds)}{condition} ORDER BY events.id",
+        f" WHERE events.id > ? AND events.id <= ?{_only(kinds)}{condition}{_VISIBLE} ORDER BY events.id",
         (after, limit, *values),
     )
     entries, cursor = _gather(rows, limit, size)

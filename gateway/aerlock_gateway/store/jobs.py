@@ -1,20 +1,24 @@
 """Job rows: the projection of each job's events."""
 
+import json
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-QUEUED = 1
-"""The number of JOB_STATE_QUEUED. Up to 3, CANCELLING, states are those of jobs that need something."""
+from aerlock_gateway.store.job_tables import HELD, KEPT
 
 # The statements are put together from constants of this file.
 # ruff: noqa: S608
 
 _HEAD = "id, job_id, owner, state, last_sequence, last_offset"
-_COLUMNS = (
+COLUMNS = (
     "id, job_id, owner, program_id, program_revision, backend_name, state, last_sequence, last_offset,"
     " isolation_tier, create_time, start_time, first_output_time, end_time, options, tags, failure, usage"
 )
+"""The columns that `JobRow` takes, in its order."""
+
+# What a job takes on the disk besides its inputs, outputs and blobs: its row, its first and its last event.
+_SMALLEST_JOB = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,6 @@ class JobRow:
     tags: str
     failure: bytes | None
     usage: bytes | None
-    queue_position: int | None = None
 
 
 @dataclass(slots=True)
@@ -64,49 +67,33 @@ class NewJob:
     program_revision: int
     backend_name: str
     options: bytes
-    tags: str
+    tags: Sequence[str]
     inputs: bytes
 
 
-_QUEUE_POSITION = (
-    f"CASE state WHEN {QUEUED} THEN"
-    f" (SELECT count(*) FROM jobs AS ahead WHERE ahead.state = {QUEUED} AND ahead.id < jobs.id) END"
-)
-
-
-def insert(connection: sqlite3.Connection, job: NewJob, now: int) -> Head:
+def insert(connection: sqlite3.Connection, job: NewJob, turn: int, now: int) -> Head:
     """Creates the row; the caller appends the first event in the same transaction."""
     cursor = connection.execute(
         "INSERT INTO jobs (job_id, owner, program_id, program_revision, backend_name, state, last_sequence,"
-        " last_offset, isolation_tier, create_time, options, tags)"
-        " VALUES (?, ?, ?, ?, ?, 0, 0, 0, '', ?, ?, ?)",
+        " last_offset, isolation_tier, create_time, options, tags, turn, stored_bytes)"
+        " VALUES (?, ?, ?, ?, ?, 0, 0, 0, '', ?, ?, ?, ?, ?)",
         (
             *(job.job_id, job.owner, job.program_id, job.program_revision, job.backend_name),
-            *(now, job.options, job.tags),
+            *(now, job.options, _to_json(job.tags), turn, len(job.inputs) + _SMALLEST_JOB),
         ),
     )
     number = cursor.lastrowid
     assert number is not None  # noqa: S101
     connection.execute("INSERT INTO job_inputs (job, inputs) VALUES (?, ?)", (number, job.inputs))
+    _insert_tags(connection, number, job.tags)
     return Head(number, job.job_id, job.owner, 0, 0, 0)
 
 
-def find(connection: sqlite3.Connection, job_id: str) -> JobRow | None:
-    """Returns the row of a job, or None."""
-    row = connection.execute(
-        f"SELECT {_COLUMNS}, {_QUEUE_POSITION} FROM jobs WHERE job_id = ?", (job_id,)
-    ).fetchone()
+def find(connection: sqlite3.Connection, job_id: str, with_deleted: bool = False) -> JobRow | None:
+    """Returns the row of a job, or None; a deleted one is there until nothing of it is left."""
+    condition = "" if with_deleted else f" AND {KEPT}"
+    row = connection.execute(f"SELECT {COLUMNS} FROM jobs WHERE job_id = ?{condition}", (job_id,)).fetchone()
     return JobRow(*row) if row else None
-
-
-def page(connection: sqlite3.Connection, owner: str | None, before: int, limit: int) -> list[JobRow]:
-    """Returns the jobs of an account, or of all, with an id below ``before``, newest first."""
-    condition, values = ("", []) if owner is None else ("owner = ? AND ", [owner])
-    rows = connection.execute(
-        f"SELECT {_COLUMNS}, {_QUEUE_POSITION} FROM jobs WHERE {condition}id < ? ORDER BY id DESC LIMIT ?",
-        (*values, before, limit),
-    )
-    return [JobRow(*row) for row in rows]
 
 
 def inputs(connection: sqlite3.Connection, job: int) -> bytes:
@@ -121,55 +108,19 @@ def find_head(connection: sqlite3.Connection, job: int) -> Head:
     return Head(*row)
 
 
-def oldest_queued(
-    connection: sqlite3.Connection, limit: int, after: int = 0, without: Collection[str] = ()
-) -> list[Head]:
-    """Returns the jobs above the id ``after`` that have waited longest, but those of some owners."""
-    # Unary plus: the order of the queue is the index to go by, whoever is left out.
-    left_out = f" AND +owner NOT IN ({','.join('?' * len(without))})" if without else ""
-    rows = connection.execute(
-        f"SELECT {_HEAD} FROM jobs WHERE state = ? AND id > ?{left_out} ORDER BY id LIMIT ?",
-        (QUEUED, after, *without, limit),
-    )
-    return [Head(*row) for row in rows]
+def held(connection: sqlite3.Connection) -> list[Head]:
+    """Returns the jobs that an executor has, oldest first."""
+    return [Head(*row) for row in connection.execute(f"SELECT {_HEAD} FROM jobs WHERE {HELD} ORDER BY id")]
 
 
-def count_of_owner(connection: sqlite3.Connection, owner: str, states: Sequence[int]) -> int:
-    """Returns how many jobs of an account are in these states, all of which must be 3 or less."""
-    marks = ",".join("?" * len(states))
-    (count,) = connection.execute(
-        f"SELECT count(*) FROM jobs WHERE state <= 3 AND owner = ? AND state IN ({marks})",
-        (owner, *states),
-    ).fetchone()
-    return int(count)
-
-
-def in_states(connection: sqlite3.Connection, states: Sequence[int]) -> list[Head]:
-    """Returns the jobs in any of these states, all of which must be 3 or less."""
-    marks = ",".join("?" * len(states))
-    rows = connection.execute(
-        f"SELECT {_HEAD} FROM jobs WHERE state <= 3 AND state IN ({marks}) ORDER BY id",
-        tuple(states),
-    )
-    return [Head(*row) for row in rows]
-
-
-def count_in_states(connection: sqlite3.Connection, states: Sequence[int]) -> int:
-    """Returns how many jobs are in these states, all of which must be 3 or less."""
-    marks = ",".join("?" * len(states))
-    (count,) = connection.execute(
-        f"SELECT count(*) FROM jobs WHERE state <= 3 AND state IN ({marks})",
-        tuple(states),
-    ).fetchone()
-    return int(count)
-
-
-def set_progress(connection: sqlite3.Connection, head: Head, first_output_time: int | None) -> None:
+def set_progress(
+    connection: sqlite3.Connection, head: Head, first_output_time: int | None, new_bytes: int
+) -> None:
     """Writes the head's numbers, and the time of the first output where there is none yet."""
     connection.execute(
-        "UPDATE jobs SET last_sequence = ?, last_offset = ?,"
+        "UPDATE jobs SET last_sequence = ?, last_offset = ?, stored_bytes = stored_bytes + ?,"
         " first_output_time = coalesce(first_output_time, ?) WHERE id = ?",
-        (head.last_sequence, head.last_offset, first_output_time, head.id),
+        (head.last_sequence, head.last_offset, new_bytes, first_output_time, head.id),
     )
 
 
@@ -197,3 +148,22 @@ def set_ended(
         " WHERE id = ?",
         (head.state, head.last_sequence, head.last_offset, time, failure, usage, head.id),
     )
+
+
+def set_tags(connection: sqlite3.Connection, job: int, tags: Sequence[str]) -> None:
+    """Gives a job these tags in place of those that it has."""
+    connection.execute("UPDATE jobs SET tags = ? WHERE id = ?", (_to_json(tags), job))
+    connection.execute("DELETE FROM job_tags WHERE job = ?", (job,))
+    _insert_tags(connection, job, tags)
+
+
+def _insert_tags(connection: sqlite3.Connection, job: int, tags: Sequence[str]) -> None:
+    connection.executemany(
+        "INSERT OR IGNORE INTO job_tags (job, tag, owner, create_time)"
+        " SELECT id, ?, owner, create_time FROM jobs WHERE id = ?",
+        [(tag, job) for tag in tags],
+    )
+
+
+def _to_json(tags: Sequence[str]) -> str:
+    return json.dumps(list(tags), ensure_ascii=False)

@@ -31,6 +31,10 @@ def insert(
     )
 
 
-def delete_older(connection: sqlite3.Connection, time: int) -> None:
-    """Forgets the requests made before ``time``."""
-    connection.execute("DELETE FROM request_ids WHERE create_time < ?", (time,))
+def delete_older(connection: sqlite3.Connection, time: int, limit: int) -> None:
+    """Forgets at most ``limit`` of the requests made before ``time``."""
+    connection.execute(
+        "DELETE FROM request_ids WHERE rowid IN"
+        " (SELECT rowid FROM request_ids WHERE create_time < ? ORDER BY create_time LIMIT ?)",
+        (time, limit),
+    )

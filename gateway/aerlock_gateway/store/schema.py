@@ -5,7 +5,7 @@ from contextlib import closing
 
 from sqlite_utils import Database, Migrations
 
-from aerlock_gateway.store import catalog_tables
+from aerlock_gateway.store import catalog_tables, job_tables
 
 _migrations = Migrations("aerlock")
 
@@ -209,6 +209,12 @@ _ACCOUNTS_AND_AUDIT = (
 def program_catalog(database: Database) -> None:
     """Programs can be updated, deleted and granted, and are listed by name and time."""
     catalog_tables.create(database)
+
+
+@_migrations()
+def job_lists(database: Database) -> None:
+    """Jobs are listed by program, state, tags and time, take turns, and can be deleted."""
+    job_tables.create(database)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

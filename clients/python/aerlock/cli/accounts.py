@@ -1,26 +1,14 @@
 """The commands for accounts, tokens and the audit: they call a server with the token of an account."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from aerlock._channel import Connection
-from aerlock.credentials import resolve_credentials
-from aerlock.exceptions import AerlockError
+from aerlock.cli.calls import PAGE, Json, connected, day, fail, pages, print_list, to_dict
 from aerlock.v1 import accounts_pb2
-
-PAGE = 1000
 
 account_app = typer.Typer(
     no_args_is_help=True,
@@ -53,7 +41,6 @@ class Role(StrEnum):
 
 
 Name = Annotated[str, typer.Argument(help="Name of the account.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Queued = Annotated[
     int | None, typer.Option(min=-1, help="Jobs that may wait at a time; -1 is the server's setting.")
 ]
@@ -74,7 +61,7 @@ def create_account(
     """Make an account; it gets its first token by `aerlock token create --account NAME`."""
     account = accounts_pb2.Account(name=name, role=_role(role))
     _set_limits(account, max_queued_jobs, max_running_jobs)
-    with _connection() as connection:
+    with connected() as connection:
         request = accounts_pb2.CreateAccountRequest(account=account)
         account = connection.call(connection.accounts.CreateAccount, request).account
     _print_accounts([account], as_json)
@@ -83,11 +70,10 @@ def create_account(
 @account_app.command("list")
 def list_accounts(as_json: Json = False) -> None:
     """List all accounts."""
-    with _connection() as connection:
-        pages = _pages(
-            connection.accounts.ListAccounts, accounts_pb2.ListAccountsRequest(page_size=PAGE), connection
-        )
-        accounts = [account for page in pages for account in page.accounts]
+    with connected() as connection:
+        request = accounts_pb2.ListAccountsRequest(page_size=PAGE)
+        every = pages(connection.accounts.ListAccounts, request, connection)
+        accounts = [account for page in every for account in page.accounts]
     _print_accounts(accounts, as_json)
 
 
@@ -113,8 +99,8 @@ def update_account(
         request.update_mask.paths.append("disabled")
     request.update_mask.paths.extend(_set_limits(request.account, max_queued_jobs, max_running_jobs))
     if not request.update_mask.paths:
-        _fail("nothing to change: name --role, --disable, --enable or a limit")
-    with _connection() as connection:
+        fail("nothing to change: name --role, --disable, --enable or a limit")
+    with connected() as connection:
         account = connection.call(connection.accounts.UpdateAccount, request).account
     _print_accounts([account], as_json)
 
@@ -129,10 +115,10 @@ def create_token(
     """Make a token and print it, once; nothing else goes to standard output."""
     request = accounts_pb2.CreateTokenRequest(account=account, description=description)
     request.ttl.FromTimedelta(timedelta(days=days))
-    with _connection() as connection:
+    with connected() as connection:
         answer = connection.call(connection.accounts.CreateToken, request)
     if as_json:
-        typer.echo(json.dumps(_to_dict(answer), indent=2))
+        typer.echo(json.dumps(to_dict(answer), indent=2))
         return
     typer.echo(answer.secret)
     until = answer.token.expire_time.ToDatetime().date()
@@ -146,15 +132,15 @@ def create_token(
 @token_app.command("list")
 def list_tokens(account: Owner = "", as_json: Json = False) -> None:
     """List the tokens of an account, by their ids and never themselves."""
-    with _connection() as connection:
+    with connected() as connection:
         request = accounts_pb2.ListTokensRequest(account=account, page_size=PAGE)
-        pages = _pages(connection.accounts.ListTokens, request, connection)
-        tokens = [token for page in pages for token in page.tokens]
+        every = pages(connection.accounts.ListTokens, request, connection)
+        tokens = [token for page in every for token in page.tokens]
     rows = [
-        (token.token_id, token.account, token.description, _day(token.create_time), _day(token.expire_time))
+        (token.token_id, token.account, token.description, day(token.create_time), day(token.expire_time))
         for token in tokens
     ]
-    _print(("id", "account", "description", "created", "expires"), rows, tokens, as_json)
+    print_list(("id", "account", "description", "created", "expires"), rows, tokens, as_json)
 
 
 @token_app.command("revoke")
@@ -162,7 +148,7 @@ def revoke_token(
     token_id: Annotated[str, typer.Argument(help="Id of the token, from `aerlock token list`.")],
 ) -> None:
     """Revoke a token: it lets nobody in any more, and what is connected with it is cut off."""
-    with _connection() as connection:
+    with connected() as connection:
         connection.call(connection.accounts.RevokeToken, accounts_pb2.RevokeTokenRequest(token_id=token_id))
     typer.echo(f"revoked {token_id}", err=True)
 
@@ -175,7 +161,7 @@ def audit(
 ) -> None:
     """Show who changed which program, job, account or token; newest first, for admins."""
     request = accounts_pb2.ListAuditEntriesRequest(account=account, subject=subject, page_size=limit)
-    with _connection() as connection:
+    with connected() as connection:
         entries = connection.call(connection.accounts.ListAuditEntries, request).entries
     rows = [
         (
@@ -187,34 +173,7 @@ def audit(
         )
         for entry in entries
     ]
-    _print(("time (UTC)", "account", "action", "subject", "detail"), rows, entries, as_json)
-
-
-@contextmanager
-def _connection() -> Iterator[Connection]:
-    """Connects as the client does, and ends the command with one sentence for what goes wrong."""
-    try:
-        connection = Connection(resolve_credentials())
-        try:
-            yield connection
-        finally:
-            connection.close()
-    except AerlockError as error:
-        _fail(error.message)
-
-
-def _fail(sentence: str) -> NoReturn:
-    typer.echo(f"aerlock: {sentence}", err=True)
-    raise typer.Exit(1)
-
-
-def _pages(method: Callable[..., Any], request: Any, connection: Connection) -> Iterator[Any]:  # noqa: ANN401
-    while True:
-        page = connection.call(method, request)
-        yield page
-        if not page.next_page_token:
-            return
-        request.page_token = page.next_page_token
+    print_list(("time (UTC)", "account", "action", "subject", "detail"), rows, entries, as_json)
 
 
 def _role(role: Role) -> accounts_pb2.Role.ValueType:
@@ -240,35 +199,12 @@ def _print_accounts(accounts: list[accounts_pb2.Account], as_json: bool) -> None
             "disabled" if account.disabled else "active",
             _limit(account.limits, "max_queued_jobs"),
             _limit(account.limits, "max_running_jobs"),
-            _day(account.create_time),
+            day(account.create_time),
         )
         for account in accounts
     ]
-    _print(("name", "role", "state", "queued jobs", "running jobs", "created"), rows, accounts, as_json)
+    print_list(("name", "role", "state", "queued jobs", "running jobs", "created"), rows, accounts, as_json)
 
 
 def _limit(limits: accounts_pb2.AccountLimits, name: Any) -> str:  # noqa: ANN401
     return str(getattr(limits, name)) if limits.HasField(name) else "as set"
-
-
-def _day(time: Timestamp) -> str:
-    return time.ToDatetime().date().isoformat()
-
-
-def _print(
-    titles: tuple[str, ...],
-    rows: Sequence[tuple[str, ...]],
-    messages: Iterable[Message],
-    as_json: bool,
-) -> None:
-    if as_json:
-        typer.echo(json.dumps([_to_dict(message) for message in messages], indent=2))
-        return
-    table = Table(*titles, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
-    Console(highlight=False, soft_wrap=True).print(table)
-
-
-def _to_dict(message: Message) -> dict[str, Any]:
-    return MessageToDict(message, preserving_proto_field_name=True)

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from aerlock import __version__
-from aerlock.cli import accounts
+from aerlock.cli import accounts, jobs
 from aerlock.cli.commands import (
     CommandError,
     bootstrap_command,
@@ -35,6 +35,8 @@ app = typer.Typer(
 )
 app.add_typer(accounts.account_app, name="account")
 app.add_typer(accounts.token_app, name="token")
+app.add_typer(jobs.job_app, name="job")
+app.command("jobs")(jobs.list_jobs)
 app.command("audit")(accounts.audit)
 # The servers parse their own flags, so that --help of each shows its one table of settings.
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

@@ -94,7 +94,7 @@ class _FailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Failure
     FAILURE_REASON_CRASHED: _FailureReason.ValueType  # 4
     """A signal ended the program."""
     FAILURE_REASON_TIME_LIMIT: _FailureReason.ValueType  # 5
-    """It ran longer than its max_execution_time."""
+    """It ran longer than its max_execution_time. It was ended as CancelJob says."""
     FAILURE_REASON_MEMORY_LIMIT: _FailureReason.ValueType  # 6
     """It asked for more memory than a cell may have."""
     FAILURE_REASON_OUTPUT_LIMIT: _FailureReason.ValueType  # 7
@@ -124,7 +124,7 @@ FAILURE_REASON_INVALID_RESULT: FailureReason.ValueType  # 3
 FAILURE_REASON_CRASHED: FailureReason.ValueType  # 4
 """A signal ended the program."""
 FAILURE_REASON_TIME_LIMIT: FailureReason.ValueType  # 5
-"""It ran longer than its max_execution_time."""
+"""It ran longer than its max_execution_time. It was ended as CancelJob says."""
 FAILURE_REASON_MEMORY_LIMIT: FailureReason.ValueType  # 6
 """It asked for more memory than a cell may have."""
 FAILURE_REASON_OUTPUT_LIMIT: FailureReason.ValueType  # 7
@@ -199,7 +199,10 @@ class Job(_message.Message):
     last_sequence: _builtins.int
     """The sequence of the newest event."""
     queue_position: _builtins.int
-    """While QUEUED: jobs ahead of this one."""
+    """While QUEUED: how many jobs would start before this one if none ended and
+    none were submitted. The account with the fewest running jobs comes first,
+    and accounts take turns. A limit of the account may keep a job longer.
+    """
     isolation_tier: _builtins.str
     """The tier of isolation that the job ran in ("full"); empty before it runs."""
     @_builtins.property
@@ -343,8 +346,10 @@ Global___StateChange: _TypeAlias = StateChange  # noqa: Y015
 
 @_typing.final
 class LogOutput(_message.Message):
-    """What the program wrote to stdout or stderr, as bytes. Python's warnings and
-    logging go to stderr.
+    """What the program wrote to stdout or stderr, as bytes: of one of the two, at
+    most 32 KiB or what came within a tenth of a second. Of each the order is
+    kept, but not between what came on both within that time. Python's warnings
+    and logging go to stderr.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -507,7 +512,9 @@ Global___JobTimes: _TypeAlias = JobTimes  # noqa: Y015
 
 @_typing.final
 class JobUsage(_message.Message):
-    """Measured outside the program."""
+    """Measured outside the program, from when its cell was ready: nothing counts
+    that the cell had used before.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -517,11 +524,16 @@ class JobUsage(_message.Message):
     STARTUP_TIME_FIELD_NUMBER: _builtins.int
     WALL_TIME_FIELD_NUMBER: _builtins.int
     peak_memory_bytes: _builtins.int
-    """The largest resident set of one process of the job."""
+    """The most that the job had beyond its cell's own. Exact where the executor
+    has control groups; else without those pages of the cell that it shares
+    with others until the program writes to them.
+    """
     output_bytes: _builtins.int
-    """Bytes of interim results, final result and log output."""
+    """Bytes of interim results, final result and log output, kept or dropped."""
     @_builtins.property
-    def cpu_time(self) -> _duration_pb2.Duration: ...
+    def cpu_time(self) -> _duration_pb2.Duration:
+        """Of all threads."""
+
     @_builtins.property
     def startup_time(self) -> _duration_pb2.Duration:
         """From the arrival at the executor until a cell was ready, by a clock that
@@ -557,7 +569,9 @@ class JobOptions(_message.Message):
     LOG_LEVEL_FIELD_NUMBER: _builtins.int
     MAX_EXECUTION_TIME_FIELD_NUMBER: _builtins.int
     image: _builtins.str
-    """The environment to run in; empty is "default", the one that there is."""
+    """The environment to run in, one of GetServerInfoResponse.environments; empty
+    is "default". The original's name for it.
+    """
     log_level: _builtins.str
     """DEBUG, INFO, WARNING, ERROR or CRITICAL; empty is WARNING. Sets the level
     of the program's root logger.
@@ -727,7 +741,7 @@ class ListJobsRequest(_message.Message):
     """"create_time desc", which is the default, or "create_time"."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[Global___JobState.ValueType]:
-        """Only jobs in one of these states; empty means any."""
+        """Only jobs in one of these states, at most 16; empty means any."""
 
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -117,6 +117,7 @@ class JobServiceServicer:
         details name what is wrong by field and JSON pointer.
         - INVALID_ARGUMENT (REQUEST_ID_REUSED): request_id came before with
         another body.
+        - NOT_FOUND (JOB_NOT_FOUND): the job that request_id made is deleted.
         - INVALID_ARGUMENT (BLOB_NOT_FOUND): an input refers to a blob that the
         account has not written; BadRequest details name it. Write it and retry.
         - RESOURCE_EXHAUSTED (QUEUE_FULL): too many jobs wait, of everyone or of the
@@ -143,7 +144,9 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListJobs(self, request, context):
-        """Lists jobs, the caller's unless it asks for those of all accounts.
+        """Lists jobs, the caller's unless it asks for those of all accounts. Every
+        filter that is set must take a job. A page has 1 MiB at most, and ends
+        early where it has looked at many jobs that no filter took.
 
         Errors:
         - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative, a filter or
@@ -177,7 +180,8 @@ class JobServiceServicer:
 
     def WatchJobs(self, request, context):
         """Follows every job of the caller, or every one that it may see, behind one
-        cursor. The stream has no end of its own.
+        cursor. The stream has no end of its own. Of a job that was deleted it
+        sends the terminal event alone.
 
         The first response comes at once and carries the cursor at which the
         stream stands, so that a caller who starts at "now" misses nothing after it.
@@ -195,7 +199,14 @@ class JobServiceServicer:
     def CancelJob(self, request, context):
         """Asks for a job to be cancelled. A queued job is CANCELLED at once, a
         running one CANCELLING until its processes are gone, and one that has
-        ended stays as it is: the answer says which. Calling it again is harmless.
+        ended stays as it is: the answer says which. Calling it again is harmless,
+        and makes it neither sooner nor later.
+
+        A running program gets SIGINT (in Python a KeyboardInterrupt), after a grace
+        of some seconds SIGTERM, and a second later nothing of it runs any more.
+        However it ends, the job is CANCELLED: what it publishes meanwhile is kept,
+        what it returns is not. Only a program whose result has come already, and
+        that needs no signal to end, is COMPLETED.
 
         Errors:
         - NOT_FOUND (JOB_NOT_FOUND).

@@ -58,6 +58,7 @@ class JobServiceStub:
       details name what is wrong by field and JSON pointer.
     - INVALID_ARGUMENT (REQUEST_ID_REUSED): request_id came before with
       another body.
+    - NOT_FOUND (JOB_NOT_FOUND): the job that request_id made is deleted.
     - INVALID_ARGUMENT (BLOB_NOT_FOUND): an input refers to a blob that the
       account has not written; BadRequest details name it. Write it and retry.
     - RESOURCE_EXHAUSTED (QUEUE_FULL): too many jobs wait, of everyone or of the
@@ -76,7 +77,9 @@ class JobServiceStub:
     - NOT_FOUND (JOB_NOT_FOUND).
     """
     ListJobs: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.ListJobsRequest, _jobs_pb2.ListJobsResponse]
-    """Lists jobs, the caller's unless it asks for those of all accounts.
+    """Lists jobs, the caller's unless it asks for those of all accounts. Every
+    filter that is set must take a job. A page has 1 MiB at most, and ends
+    early where it has looked at many jobs that no filter took.
 
     Errors:
     - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative, a filter or
@@ -102,7 +105,8 @@ class JobServiceStub:
     """
     WatchJobs: _grpc.UnaryStreamMultiCallable[_jobs_pb2.WatchJobsRequest, _jobs_pb2.WatchJobsResponse]
     """Follows every job of the caller, or every one that it may see, behind one
-    cursor. The stream has no end of its own.
+    cursor. The stream has no end of its own. Of a job that was deleted it
+    sends the terminal event alone.
 
     The first response comes at once and carries the cursor at which the
     stream stands, so that a caller who starts at "now" misses nothing after it.
@@ -116,7 +120,14 @@ class JobServiceStub:
     CancelJob: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.CancelJobRequest, _jobs_pb2.CancelJobResponse]
     """Asks for a job to be cancelled. A queued job is CANCELLED at once, a
     running one CANCELLING until its processes are gone, and one that has
-    ended stays as it is: the answer says which. Calling it again is harmless.
+    ended stays as it is: the answer says which. Calling it again is harmless,
+    and makes it neither sooner nor later.
+
+    A running program gets SIGINT (in Python a KeyboardInterrupt), after a grace
+    of some seconds SIGTERM, and a second later nothing of it runs any more.
+    However it ends, the job is CANCELLED: what it publishes meanwhile is kept,
+    what it returns is not. Only a program whose result has come already, and
+    that needs no signal to end, is COMPLETED.
 
     Errors:
     - NOT_FOUND (JOB_NOT_FOUND).
@@ -169,6 +180,7 @@ class JobServiceAsyncStub(JobServiceStub):
       details name what is wrong by field and JSON pointer.
     - INVALID_ARGUMENT (REQUEST_ID_REUSED): request_id came before with
       another body.
+    - NOT_FOUND (JOB_NOT_FOUND): the job that request_id made is deleted.
     - INVALID_ARGUMENT (BLOB_NOT_FOUND): an input refers to a blob that the
       account has not written; BadRequest details name it. Write it and retry.
     - RESOURCE_EXHAUSTED (QUEUE_FULL): too many jobs wait, of everyone or of the
@@ -187,7 +199,9 @@ class JobServiceAsyncStub(JobServiceStub):
     - NOT_FOUND (JOB_NOT_FOUND).
     """
     ListJobs: _aio.UnaryUnaryMultiCallable[_jobs_pb2.ListJobsRequest, _jobs_pb2.ListJobsResponse]  # type: ignore[assignment]
-    """Lists jobs, the caller's unless it asks for those of all accounts.
+    """Lists jobs, the caller's unless it asks for those of all accounts. Every
+    filter that is set must take a job. A page has 1 MiB at most, and ends
+    early where it has looked at many jobs that no filter took.
 
     Errors:
     - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative, a filter or
@@ -213,7 +227,8 @@ class JobServiceAsyncStub(JobServiceStub):
     """
     WatchJobs: _aio.UnaryStreamMultiCallable[_jobs_pb2.WatchJobsRequest, _jobs_pb2.WatchJobsResponse]  # type: ignore[assignment]
     """Follows every job of the caller, or every one that it may see, behind one
-    cursor. The stream has no end of its own.
+    cursor. The stream has no end of its own. Of a job that was deleted it
+    sends the terminal event alone.
 
     The first response comes at once and carries the cursor at which the
     stream stands, so that a caller who starts at "now" misses nothing after it.
@@ -227,7 +242,14 @@ class JobServiceAsyncStub(JobServiceStub):
     CancelJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.CancelJobRequest, _jobs_pb2.CancelJobResponse]  # type: ignore[assignment]
     """Asks for a job to be cancelled. A queued job is CANCELLED at once, a
     running one CANCELLING until its processes are gone, and one that has
-    ended stays as it is: the answer says which. Calling it again is harmless.
+    ended stays as it is: the answer says which. Calling it again is harmless,
+    and makes it neither sooner nor later.
+
+    A running program gets SIGINT (in Python a KeyboardInterrupt), after a grace
+    of some seconds SIGTERM, and a second later nothing of it runs any more.
+    However it ends, the job is CANCELLED: what it publishes meanwhile is kept,
+    what it returns is not. Only a program whose result has come already, and
+    that needs no signal to end, is COMPLETED.
 
     Errors:
     - NOT_FOUND (JOB_NOT_FOUND).
@@ -283,6 +305,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
           details name what is wrong by field and JSON pointer.
         - INVALID_ARGUMENT (REQUEST_ID_REUSED): request_id came before with
           another body.
+        - NOT_FOUND (JOB_NOT_FOUND): the job that request_id made is deleted.
         - INVALID_ARGUMENT (BLOB_NOT_FOUND): an input refers to a blob that the
           account has not written; BadRequest details name it. Write it and retry.
         - RESOURCE_EXHAUSTED (QUEUE_FULL): too many jobs wait, of everyone or of the
@@ -313,7 +336,9 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _jobs_pb2.ListJobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_jobs_pb2.ListJobsResponse, _abc.Awaitable[_jobs_pb2.ListJobsResponse]]:
-        """Lists jobs, the caller's unless it asks for those of all accounts.
+        """Lists jobs, the caller's unless it asks for those of all accounts. Every
+        filter that is set must take a job. A page has 1 MiB at most, and ends
+        early where it has looked at many jobs that no filter took.
 
         Errors:
         - INVALID_ARGUMENT (INVALID_FIELD): page_size is negative, a filter or
@@ -351,7 +376,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_jobs_pb2.WatchJobsResponse], _abc.AsyncIterator[_jobs_pb2.WatchJobsResponse]]:
         """Follows every job of the caller, or every one that it may see, behind one
-        cursor. The stream has no end of its own.
+        cursor. The stream has no end of its own. Of a job that was deleted it
+        sends the terminal event alone.
 
         The first response comes at once and carries the cursor at which the
         stream stands, so that a caller who starts at "now" misses nothing after it.
@@ -371,7 +397,14 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_jobs_pb2.CancelJobResponse, _abc.Awaitable[_jobs_pb2.CancelJobResponse]]:
         """Asks for a job to be cancelled. A queued job is CANCELLED at once, a
         running one CANCELLING until its processes are gone, and one that has
-        ended stays as it is: the answer says which. Calling it again is harmless.
+        ended stays as it is: the answer says which. Calling it again is harmless,
+        and makes it neither sooner nor later.
+
+        A running program gets SIGINT (in Python a KeyboardInterrupt), after a grace
+        of some seconds SIGTERM, and a second later nothing of it runs any more.
+        However it ends, the job is CANCELLED: what it publishes meanwhile is kept,
+        what it returns is not. Only a program whose result has come already, and
+        that needs no signal to end, is COMPLETED.
 
         Errors:
         - NOT_FOUND (JOB_NOT_FOUND).

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x61\x65rlock/v1/server.proto\x12\naerlock.v1\"\x16\n\x14GetServerInfoRequest\"\xcd\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x16\n\x0eisolation_tier\x18\x03 \x01(\t\x12\x13\n\x0bqpy_version\x18\x04 \x01(\x05\x12\x16\n\x0eqiskit_version\x18\x05 \x01(\t\x12\x1e\n\x16max_inline_value_bytes\x18\x06 \x01(\x03\x12\x16\n\x0emax_blob_bytes\x18\x07 \x01(\x03\x12\x15\n\rcodec_version\x18\x08 \x01(\x05\x32\x65\n\rServerService\x12T\n\rGetServerInfo\x12 .aerlock.v1.GetServerInfoRequest\x1a!.aerlock.v1.GetServerInfoResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x61\x65rlock/v1/server.proto\x12\naerlock.v1\"\x16\n\x14GetServerInfoRequest\"\xe3\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x16\n\x0eisolation_tier\x18\x03 \x01(\t\x12\x13\n\x0bqpy_version\x18\x04 \x01(\x05\x12\x16\n\x0eqiskit_version\x18\x05 \x01(\t\x12\x1e\n\x16max_inline_value_bytes\x18\x06 \x01(\x03\x12\x16\n\x0emax_blob_bytes\x18\x07 \x01(\x03\x12\x15\n\rcodec_version\x18\x08 \x01(\x05\x12\x14\n\x0c\x65nvironments\x18\t \x03(\t2e\n\rServerService\x12T\n\rGetServerInfo\x12 .aerlock.v1.GetServerInfoRequest\x1a!.aerlock.v1.GetServerInfoResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSERVERINFOREQUEST']._serialized_start=39
   _globals['_GETSERVERINFOREQUEST']._serialized_end=61
   _globals['_GETSERVERINFORESPONSE']._serialized_start=64
-  _globals['_GETSERVERINFORESPONSE']._serialized_end=269
-  _globals['_SERVERSERVICE']._serialized_start=271
-  _globals['_SERVERSERVICE']._serialized_end=372
+  _globals['_GETSERVERINFORESPONSE']._serialized_end=291
+  _globals['_SERVERSERVICE']._serialized_start=293
+  _globals['_SERVERSERVICE']._serialized_end=394
 # @@protoc_insertion_point(module_scope)

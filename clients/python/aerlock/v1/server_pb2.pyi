@@ -3,8 +3,10 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -43,6 +45,7 @@ class GetServerInfoResponse(_message.Message):
     MAX_INLINE_VALUE_BYTES_FIELD_NUMBER: _builtins.int
     MAX_BLOB_BYTES_FIELD_NUMBER: _builtins.int
     CODEC_VERSION_FIELD_NUMBER: _builtins.int
+    ENVIRONMENTS_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """The version of Aerlock, as in "0.1.0"."""
     account: _builtins.str
@@ -67,6 +70,12 @@ class GetServerInfoResponse(_message.Message):
     """The version of the registry of tagged types (docs/values.md) that programs
     read; 0 until an executor has connected.
     """
+    @_builtins.property
+    def environments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The environments that JobOptions.image may name, "default" first; none
+        until an executor has connected. The versions above are those of "default".
+        """
+
     def __init__(
         self,
         *,
@@ -78,10 +87,11 @@ class GetServerInfoResponse(_message.Message):
         max_inline_value_bytes: _builtins.int = ...,
         max_blob_bytes: _builtins.int = ...,
         codec_version: _builtins.int = ...,
+        environments: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "codec_version", b"codec_version", "isolation_tier", b"isolation_tier", "max_blob_bytes", b"max_blob_bytes", "max_inline_value_bytes", b"max_inline_value_bytes", "qiskit_version", b"qiskit_version", "qpy_version", b"qpy_version", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "codec_version", b"codec_version", "environments", b"environments", "isolation_tier", b"isolation_tier", "max_blob_bytes", b"max_blob_bytes", "max_inline_value_bytes", b"max_inline_value_bytes", "qiskit_version", b"qiskit_version", "qpy_version", b"qpy_version", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,123 @@
+"""The commands for jobs: listing, showing, tagging, cancelling and deleting them."""
+
+import json
+from datetime import datetime
+from enum import StrEnum
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from aerlock._job_filter import list_request
+from aerlock._times import to_local_time
+from aerlock.cli.calls import PAGE, Json, connected, fail, pages, print_list, to_dict
+from aerlock.cli.logs import print_logs
+from aerlock.v1 import jobs_pb2
+
+job_app = typer.Typer(no_args_is_help=True, help="Show, tag, cancel and delete jobs, and print their logs.")
+job_app.command("logs")(print_logs)
+
+
+class State(StrEnum):
+    """The states as a person writes them."""
+
+    queued = "queued"
+    running = "running"
+    cancelling = "cancelling"
+    completed = "completed"
+    failed = "failed"
+    cancelled = "cancelled"
+
+
+JobId = Annotated[str, typer.Argument(help="Id of the job.")]
+JobIds = Annotated[list[str], typer.Argument(help="Ids of the jobs.")]
+Time = Annotated[datetime | None, typer.Option(help="Local time, as in 2026-11-22 or 2026-11-22T18:30:00.")]
+
+
+def list_jobs(
+    state: Annotated[list[State] | None, typer.Option(help="Only in this state; may be given again.")] = None,
+    pending: Annotated[
+        bool | None, typer.Option("--pending/--ended", help="Only those that wait or run, or that do not.")
+    ] = None,
+    program: Annotated[str, typer.Option(help="Only of the program with this id.")] = "",
+    tag: Annotated[list[str] | None, typer.Option(help="Only with this tag; given again, with all.")] = None,
+    backend: Annotated[str, typer.Option(help="Only on this backend.")] = "",
+    created_after: Time = None,
+    created_before: Time = None,
+    oldest_first: Annotated[bool, typer.Option("--oldest-first", help="Turn the order around.")] = False,
+    all_accounts: Annotated[bool, typer.Option("--all-accounts", help="Of everyone, for admins.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="How many jobs.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List jobs, newest first; every filter that is given must take a job."""
+    if state and pending is not None:
+        fail("give --state, or --pending or --ended, and not both")
+    with connected() as connection:
+        request = list_request(
+            pending,
+            program,
+            created_after,
+            created_before,
+            tag,
+            backend,
+            not oldest_first,
+            all_accounts,
+        )
+        request.states.extend(_STATES[one] for one in state or ())
+        request.page_size = min(limit, PAGE)
+        every = (job for page in pages(connection.jobs.ListJobs, request, connection) for job in page.jobs)
+        jobs = list(islice(every, limit))
+    titles = ("id", "created", "state", "program", "backend", "owner", "tags")
+    print_list(titles, [_row(job) for job in jobs], jobs, as_json)
+
+
+@job_app.command("show")
+def show_job(job_id: JobId) -> None:
+    """Print what is known of a job, as JSON."""
+    with connected() as connection:
+        job = connection.call(connection.jobs.GetJob, jobs_pb2.GetJobRequest(job_id=job_id)).job
+    typer.echo(json.dumps(to_dict(job), indent=2, ensure_ascii=False))
+
+
+@job_app.command("tag")
+def tag_job(
+    job_id: JobId,
+    tags: Annotated[list[str] | None, typer.Argument(help="The new tags; none: no tags.")] = None,
+) -> None:
+    """Give a job these tags in place of those that it has."""
+    request = jobs_pb2.UpdateJobRequest(job=jobs_pb2.Job(job_id=job_id, tags=tags))
+    request.update_mask.paths.append("tags")
+    with connected() as connection:
+        connection.call(connection.jobs.UpdateJob, request)
+
+
+@job_app.command("cancel")
+def cancel_jobs(job_ids: JobIds) -> None:
+    """End jobs; what they have published stays."""
+    with connected() as connection:
+        for job_id in job_ids:
+            request = jobs_pb2.CancelJobRequest(job_id=job_id)
+            job = connection.call(connection.jobs.CancelJob, request).job
+            typer.echo(f"{job_id} {_state(job)}")
+
+
+@job_app.command("delete")
+def delete_jobs(job_ids: JobIds) -> None:
+    """Delete jobs with their results and logs, for good; those that wait or run are cancelled."""
+    with connected() as connection:
+        for job_id in job_ids:
+            connection.call(connection.jobs.DeleteJob, jobs_pb2.DeleteJobRequest(job_id=job_id))
+            typer.echo(f"deleted {job_id}", err=True)
+
+
+_STATES = {state: jobs_pb2.JobState.Value(f"JOB_STATE_{state.upper()}") for state in State}
+
+
+def _state(job: jobs_pb2.Job) -> str:
+    return jobs_pb2.JobState.Name(job.state).removeprefix("JOB_STATE_").lower()
+
+
+def _row(job: jobs_pb2.Job) -> tuple[str, ...]:
+    created = to_local_time(job.times.create_time).isoformat(" ", "seconds")
+    tags = ", ".join(job.tags)
+    return (job.job_id, created, _state(job), job.program_id, job.backend_name, job.owner, tags)
