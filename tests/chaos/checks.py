@@ -67,6 +67,14 @@ def check_watcher(
         yield f"{who} got {len(seen)} events of {len(wanted)}: {_ranges(seen)}"
 
 
+def check_watcher_of_deleted(who: str, seen: Sequence[jobs_pb2.JobEvent]) -> Iterator[str]:
+    """Yields where the events of a job that was deleted are not the beginning of a log."""
+    if [event.sequence for event in seen] != list(range(1, len(seen) + 1)):
+        yield f"{who} got {_ranges(seen)}, which is no beginning of a log"
+    if any(is_terminal(event) for event in seen[:-1]):
+        yield f"{who} got events after the terminal one"
+
+
 def _kind(event: jobs_pb2.JobEvent) -> str:
     return event.WhichOneof("event") or ""
 

@@ -108,8 +108,26 @@ class Client:
         answers = await asyncio.gather(*calls)
         return {answer.job.job_id for answer in answers}
 
-    async def cancel(self, job_id: str) -> None:
-        await self.call(self.jobs.CancelJob, jobs_pb2.CancelJobRequest(job_id=job_id))
+    async def cancel(self, job_id: str, may_vanish: bool = False) -> None:
+        try:
+            await self.call(self.jobs.CancelJob, jobs_pb2.CancelJobRequest(job_id=job_id))
+        except grpc.aio.AioRpcError as error:
+            if not (may_vanish and error.code() == grpc.StatusCode.NOT_FOUND):
+                raise
+
+    async def delete(self, job_id: str) -> None:
+        """Deletes a job; it is gone also where the answer to an earlier attempt was lost."""
+        await self._until_not_found(self.jobs.DeleteJob, jobs_pb2.DeleteJobRequest(job_id=job_id))
+        await self._until_not_found(self.jobs.GetJob, jobs_pb2.GetJobRequest(job_id=job_id))
+
+    async def _until_not_found(self, method: Any, request: Any) -> None:
+        try:
+            answer = await self.call(method, request)
+        except grpc.aio.AioRpcError as error:
+            if error.code() != grpc.StatusCode.NOT_FOUND:
+                raise
+        else:
+            assert not answer.ListFields(), f"a deleted job is there: {answer}"
 
     async def job(self, job_id: str) -> jobs_pb2.Job:
         return (await self.call(self.jobs.GetJob, jobs_pb2.GetJobRequest(job_id=job_id))).job
@@ -168,8 +186,10 @@ class JobWatcher:
         choose: random.Random,
         kinds: tuple[int, ...] = (),
         slow: bool = False,
+        may_vanish: bool = False,
     ) -> None:
         self.job_id = job_id
+        self._may_vanish = may_vanish
         self.kinds = kinds
         self.events: list[jobs_pb2.JobEvent] = []
         self._client = client
@@ -195,6 +215,8 @@ class JobWatcher:
                 if self._choose.random() < 0.02:
                     return False
         except grpc.aio.AioRpcError as error:
+            if self._may_vanish and error.code() == grpc.StatusCode.NOT_FOUND:
+                return True
             await self._client.pass_over(error, PASSING)
             return False
         finally:

@@ -40,7 +40,10 @@ def bytes_of(seed: int, size: int) -> bytes:
 
 @dataclass(frozen=True)
 class Plan:
-    """One job; ``ending`` is what its program does last, in seconds are ``pause`` and ``cancel_after``."""
+    """One job; ``ending`` is what its program does last.
+
+    In seconds are ``pause``, and when it is cancelled or deleted after it was submitted.
+    """
 
     number: int
     account: str
@@ -51,6 +54,7 @@ class Plan:
     output_bytes: int
     ending: str
     cancel_after: float | None
+    delete_after: float | None
     copies: int
     has_limit: bool
 
@@ -69,6 +73,7 @@ class Plan:
             output_bytes=choose.choice(SIZES),
             ending=ending,
             cancel_after=choose.uniform(0, 6) if cancelled else None,
+            delete_after=choose.uniform(0, 8) if choose.random() < 0.15 else None,
             copies=choose.choice([1, 1, 2, 3]),
             has_limit=has_limit,
         )

@@ -41,7 +41,8 @@ class Run:
         self.findings: list[str] = []
         self.events_checked = 0
         self.plans: dict[str, Plan] = {}
-        """The jobs that were accepted, by their ids."""
+        """The jobs that were accepted and not deleted, by their ids."""
+        self.deleted: set[str] = set()
         self.ends: Counter[str] = Counter()
         self._servers = servers
         self._choose = random.Random(seed)
@@ -115,19 +116,29 @@ class Run:
         (job_id,) = ids
         self.plans[job_id] = plan
         choose = random.Random(plan.number)
+        vanishes = plan.delete_after is not None
         watchers = [
-            JobWatcher(client, job_id, choose),
-            JobWatcher(client, job_id, choose, kinds=(jobs_pb2.EVENT_KIND_INTERIM_RESULT,)),
-            JobWatcher(client, job_id, choose, slow=True),
+            JobWatcher(client, job_id, choose, may_vanish=vanishes),
+            JobWatcher(client, job_id, choose, (jobs_pb2.EVENT_KIND_INTERIM_RESULT,), may_vanish=vanishes),
+            JobWatcher(client, job_id, choose, slow=True, may_vanish=vanishes),
         ]
         self._watchers += watchers
         following = [watcher.run() for watcher in watchers]
-        await asyncio.gather(*following, self._cancel(client, job_id, plan))
+        await asyncio.gather(
+            *following, self._cancel(client, job_id, plan), self._delete(client, job_id, plan)
+        )
 
     async def _cancel(self, client: Client, job_id: str, plan: Plan) -> None:
         if plan.cancel_after is not None:
             await asyncio.sleep(plan.cancel_after)
-            await client.cancel(job_id)
+            await client.cancel(job_id, may_vanish=plan.delete_after is not None)
+
+    async def _delete(self, client: Client, job_id: str, plan: Plan) -> None:
+        if plan.delete_after is not None:
+            await asyncio.sleep(plan.delete_after)
+            await client.delete(job_id)
+            self.deleted.add(job_id)
+            del self.plans[job_id]
 
     async def _until_seen(self, accounts: dict[str, AccountWatcher]) -> None:
         """Waits until the watchers of accounts have the end of every job."""
@@ -142,6 +153,11 @@ class Run:
 
     async def _check(self, accounts: dict[str, AccountWatcher]) -> None:
         """Compares every log with its plan, and every watcher with the log."""
+        for watcher in self._watchers:
+            if watcher.job_id in self.deleted and not watcher.kinds:
+                who = f"a watcher of {watcher.job_id}, which was deleted,"
+                self.findings += checks.check_watcher_of_deleted(who, watcher.events)
+                self.events_checked += len(watcher.events)
         for name, client in self._clients.items():
             listed = await client.all_jobs()
             tags = Counter(tag for job in listed for tag in job.tags)
@@ -223,6 +239,7 @@ def _report(run: Run, findings: list[str]) -> None:
     for what, count in sorted(counts.items()):
         print(f"  {what:22}{count:6}")
     print(f"kills survived: {sum(count for what, count in counts.items() if what.startswith('kill'))}")
+    print(f"jobs deleted meanwhile: {len(run.deleted)}")
     print(f"jobs: {len(run.plans)} ({', '.join(f'{end} {count}' for end, count in run.ends.most_common())})")
     print(f"events checked: {run.events_checked}")
     print(f"losses: {len(findings)}")
