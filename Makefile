@@ -4,11 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FUZZ_CASES ?= 10000
+CHAOS_SECONDS ?= 300
+CHAOS_SEED ?= 0
 SECURITY_JOBS ?= 100
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test unit security fuzz check lint types protos bench load image-test fmt clean
+.PHONY: help setup system demo test unit security fuzz chaos check lint types protos bench load image-test fmt clean
 
 help:  ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -43,6 +45,9 @@ fuzz: setup $(VENV)/.fuzz  ## Fuzz what reads strangers' bytes: FUZZ_CASES input
 $(VENV)/.fuzz: pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	@touch $@
+
+chaos: setup  ## Kill every process at random for CHAOS_SECONDS (300) while jobs run; CHAOS_SEED (0)
+	@cd tests && $(abspath $(BIN))/python -m chaos.run --seconds $(CHAOS_SECONDS) --seed $(CHAOS_SEED)
 
 check: lint types protos-check  ## Lint, types, imports, protos, stubs
 

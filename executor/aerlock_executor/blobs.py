@@ -198,9 +198,10 @@ class BlobStore:
         """Deletes what no task needs, the longest untouched first, until the rest fits the cache."""
         unused = [(file, status) for file, status in self._files() if status.st_nlink == 1]
         excess = sum(_cost(status) for _, status in unused) - self._cache_bytes
-        before = time.time() - KEPT_SECONDS
-        for file, status in sorted(unused, key=lambda item: item[1].st_mtime):
-            if excess <= 0 or status.st_mtime > before:
+        now = time.time()
+        # By distance: an age in the future is from before the clock was set back.
+        for file, status in sorted(unused, key=lambda item: -abs(now - item[1].st_mtime)):
+            if excess <= 0 or abs(now - status.st_mtime) < KEPT_SECONDS:
                 return
             excess -= _cost(status)
             self._delete_unchanged(file, status)

@@ -52,7 +52,10 @@ class Spool:
 
     @classmethod
     def recover(cls, path: Path) -> Self:
-        """Opens the spool that an earlier process left, dropping a record that it did not finish.
+        """Opens the spool that an earlier process left, dropping what it did not finish.
+
+        That is a part of a record, or a final result whose end, which is written
+        with it, did not get through: nobody has read it.
 
         Raises:
             OSError: the file cannot be read.
@@ -60,16 +63,17 @@ class Spool:
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         content = path.read_bytes()
         ends = array("q", [0])
-        ended = False
+        event = TaskEvent()
         while (end := _record_end(content, ends[-1])) is not None:
             try:
                 event = StartTaskResponse.FromString(content[ends[-1] : end]).events[0]
             except (DecodeError, IndexError):
                 break
-            ended = event.HasField("ended")
             ends.append(end)
+        if event.HasField("final_result"):
+            ends.pop()
         os.ftruncate(file, ends[-1])
-        return cls(path, file, ends, ended)
+        return cls(path, file, ends, event.HasField("ended"))
 
     @property
     def last_offset(self) -> int:

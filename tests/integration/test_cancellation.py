@@ -12,7 +12,7 @@ from aerlock import codec
 from aerlock.v1 import jobs_pb2
 from aerlock_executor.v1 import executor_pb2
 
-GRACE = 2.0
+GRACE = 4.0
 WAITS = """
 import time
 

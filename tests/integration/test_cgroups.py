@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from integration.executor_driver import executor_of_its_own
 
-from aerlock.cgroup_hierarchies import DELEGATED, own_hierarchies
+from aerlock.cgroup_hierarchies import DELEGATED, own_hierarchies, remove_delegated
 from aerlock.v1 import jobs_pb2
 
 MEBIBYTE = 1 << 20
@@ -118,3 +118,17 @@ def test_group_ends_who_takes_more_than_it_may(unprivileged_command):
         assert 64 * MEBIBYTE < peak < 160 * MEBIBYTE
     else:
         assert (status, out_of_memory) == (0, False)
+
+
+def test_server_that_ends_leaves_the_groups_of_others_alone(executor):
+    executor.start(warm_cells=1)
+    others = groups_of_cells(executor.process.pid)
+    for hierarchy in own_hierarchies():
+        if "memory" in delegable() and "memory" in hierarchy.controllers:
+            others.append(hierarchy.group / DELEGATED / f"cell-{executor.process.pid}-about-to-be-entered")
+            others[-1].mkdir()
+    remove_delegated()
+    assert all(path.is_dir() for path in others)
+    for path in others[-1:]:
+        path.rmdir()
+    assert executor.run(USES_MEMORY)[-1].ended.state == jobs_pb2.JOB_STATE_COMPLETED

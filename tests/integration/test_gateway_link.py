@@ -5,6 +5,7 @@ import logging
 import signal
 import sqlite3
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -13,8 +14,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from aerlock.v1 import programs_pb2
 from aerlock.v1.jobs_pb2 import (
     FAILURE_REASON_EXECUTOR_LOST,
+    JOB_STATE_CANCELLED,
     JOB_STATE_FAILED,
+    JOB_STATE_RUNNING,
     RunProgramRequest,
+    StateChange,
     WatchJobRequest,
     WatchJobResponse,
 )
@@ -108,6 +112,25 @@ async def locked(folder):
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
+
+
+async def test_job_that_starts_while_the_gateway_stops_is_left_to_the_next_one(tmp_path):
+    async with opened(tmp_path, tmp_path / "nobody.sock") as gateway:
+        gateway.scheduler.placement = Placement(1, "full")
+        link = gateway.make_link()
+        heads = []
+        for job_id in ("first", "second"):
+            new = jobs.NewJob(job_id, "alice", "gone", 1, "aer_simulator", b"", (), b"")
+            appended = await gateway.database.write(partial(gateway.joblog.insert, job=new))
+            heads += appended.heads
+        await link.start()
+        await link.stop()
+        # What was being committed when the link was stopped.
+        await gateway.joblog.end(heads[0].id, StateChange(state=JOB_STATE_CANCELLED))
+        following = [task for task in asyncio.all_tasks() if task.get_name().startswith("job ")]
+        await asyncio.gather(*following)
+        second = await gateway.database.read(partial(jobs.find, job_id="second"))
+        assert second.state == JOB_STATE_RUNNING
 
 
 async def test_link_connects_when_the_database_is_free_again(pair, tmp_path, refusals):

@@ -123,6 +123,7 @@ def test_zygote_with_a_second_thread_makes_no_cell(unprivileged_python):
     assert "the zygote has 2 threads; it may have one" in completed.stderr
 
 
+@pytest.mark.timeout(120 + 2 * JOBS)
 def test_many_jobs_leave_nothing(arena):
     """Descriptors, mounts, groups and files stay exactly what they were; memory and kernel objects nearly."""
     for _ in range(SETTLING_JOBS):

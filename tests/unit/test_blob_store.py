@@ -158,3 +158,10 @@ def test_after_another_boot_only_pinned_blobs_with_their_digest_stay(make_store,
     assert make_store().find_missing([pinned, broken, unpinned]) == []
     (tmp_path / "blobs" / "boot").write_text("another")
     assert make_store().find_missing([pinned, broken, unpinned]) == [broken, unpinned]
+
+
+def test_eviction_takes_what_is_from_before_the_clock_was_set_back(make_store, add):
+    store = make_store(cache_bytes=0)
+    blob = add(store, b"x", age=-OLD)
+    store.evict()
+    assert store.find_missing([blob]) == [blob]

@@ -214,6 +214,15 @@ async def test_sweep_deletes_old_uploads_and_spares_new_ones_and_those_of_jobs(t
         assert len(files_of(gateway)) == 3
 
 
+async def test_sweep_deletes_uploads_from_before_the_clock_was_set_back(tmp_path):
+    async with opened(tmp_path) as gateway:
+        await write(gateway, b"made in the year of a wrong clock")
+        later = "UPDATE uploads SET time = time + 2 * 86400 * 1000000000"
+        await gateway.database.write(lambda connection: connection.execute(later).close())
+        await gateway.blobs.sweep()
+        assert not files_of(gateway)
+
+
 async def test_upload_that_someone_asked_for_stays(tmp_path):
     data = os.urandom(100)
     async with opened(tmp_path) as gateway:

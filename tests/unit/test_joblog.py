@@ -1,8 +1,10 @@
 """Job logs: dense sequences, one terminal event, the row as their projection; on a real database."""
 
 import asyncio
+import itertools
 import sqlite3
 import tempfile
+import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -52,6 +54,7 @@ async def opened(slots: int = 1):
         try:
             yield SimpleNamespace(
                 database=database,
+                scheduler=scheduler,
                 log=log,
                 bell=bell,
                 watch=Watch(database, bell, Streams(100, 100)),
@@ -264,3 +267,32 @@ async def test_watcher_sees_events_as_they_are_committed():
         await gateway.log.append(head.id, [ended(200)])
         await asyncio.wait_for(watching, 10)
         assert [event.sequence for event in seen] == list(range(1, 203))
+
+
+async def test_clock_that_jumps_back_and_forth_leaves_the_log_in_order(monkeypatch):
+    async with opened(slots=0) as gateway:
+        times = itertools.cycle([10**18, 10**9, 2 * 10**18, 1])
+        monkeypatch.setattr(time, "time_ns", lambda: next(times))
+        heads = [await create(gateway, f"job{number}") for number in range(3)]
+        gateway.scheduler.placement = Placement(3, "full")
+        await gateway.log.start_queued()
+        for head in heads:
+            await gateway.log.append(head.id, task_events(1, 3))
+            await gateway.log.end(head.id, StateChange(state=FAILED))
+            events = await log_of(gateway, head.job_id)
+            assert [event.sequence for event in events] == list(range(1, 7))
+        assert [head.job_id for head in gateway.started] == ["job0", "job1", "job2"]
+
+
+async def test_large_transaction_does_not_leave_a_large_wal(tmp_path):
+    database = Database(tmp_path / "test.db")
+    wal = tmp_path / "test.db-wal"
+    try:
+        await database.write(lambda c: c.execute("CREATE TABLE large (content BLOB)").close())
+        await database.write(lambda c: c.execute("INSERT INTO large VALUES (zeroblob(40000000))").close())
+        assert wal.stat().st_size > 40_000_000
+        for _ in range(2):  # the first of them begins the file anew
+            await database.write(lambda c: c.execute("INSERT INTO large VALUES (x'00')").close())
+        assert wal.stat().st_size <= 16 << 20
+    finally:
+        await database.close()

@@ -104,3 +104,16 @@ async def test_reader_that_waits_is_woken_by_an_append_and_by_deletion(spool):
     spool.delete()
     await waiting
     assert spool.read(1) == (b"", 0)
+
+
+def test_final_result_that_was_written_without_its_end_is_dropped(spool, tmp_path):
+    spool.append([interim(1)])
+    whole = (tmp_path / "job.spool").read_bytes()
+    spool.append([TaskEvent(final_result=Value(int_value=2)), TaskEvent(ended=TaskEnded())])
+    record = StartTaskResponse(events=[TaskEvent(offset=2, final_result=Value(int_value=2))])
+    # As SIGKILL in the middle of the one write leaves it.
+    (tmp_path / "torn.spool").write_bytes(whole + record.SerializeToString() + b"\x0a")
+    torn = Spool.recover(tmp_path / "torn.spool")
+    assert (torn.last_offset, torn.ended) == (1, False)
+    assert (tmp_path / "torn.spool").read_bytes() == whole
+    assert Spool.recover(tmp_path / "job.spool").last_offset == 3

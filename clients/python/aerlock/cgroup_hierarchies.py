@@ -17,6 +17,7 @@ CONTROLLERS: Final = frozenset({"memory", "pids", "cpu", "cpuacct"})
 DELEGATED: Final = "aerlock-executor"
 """The name of the group that `delegate` makes in each hierarchy."""
 
+_ATTEMPTS: Final = 3
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _OWN_GROUPS: Final = Path("/proc/self/cgroup")
 # What the owner of a group may write beside the group's directory (cgroups(7), "delegation").
@@ -64,18 +65,23 @@ def delegate(uid: int, gid: int) -> None:
     """
     with suppress(OSError):
         for hierarchy in own_hierarchies():
-            with suppress(OSError):
-                _delegate(hierarchy, uid, gid)
+            # Another server that ends may remove the group before this process is in it.
+            for _ in range(_ATTEMPTS):
+                with suppress(OSError):
+                    _delegate(hierarchy, uid, gid)
+                    break
 
 
 def remove_delegated() -> None:
-    """Removes the groups that `delegate` made here, once nothing is in them."""
+    """Removes the groups that `delegate` made here, unless another server is in them.
+
+    What cells have left in there stays for the next executor, which knows whose they are:
+    an empty one may be that of a cell which is about to enter it.
+    """
     with suppress(OSError):
         for hierarchy in own_hierarchies():
-            group = hierarchy.group / DELEGATED
-            for path in (*group.glob("*/"), group):
-                with suppress(OSError):
-                    path.rmdir()
+            with suppress(OSError):
+                (hierarchy.group / DELEGATED).rmdir()
 
 
 def _delegate(hierarchy: Hierarchy, uid: int, gid: int) -> None:

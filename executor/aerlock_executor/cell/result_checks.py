@@ -62,6 +62,8 @@ class _Check:
                 self._validator = schema_check.compile_schema(json.loads(self._schema))
             view = jsonview.to_python(value)
             return None if self._validator.is_valid(view) else _explain(self._validator, view)
+        except KeyboardInterrupt:  # the job is cancelled: that is the program's to know
+            raise
         except BaseException:  # also a panic in the library: the result counts, and not its check
             self._schema = ""
             return None

@@ -113,9 +113,10 @@ class Blobs:
 
     async def sweep(self) -> None:
         """Forgets uploads that no job has referred to for a day, and deletes what nothing refers to."""
-        before = clock.now() - UPLOAD_LIFETIME
+        now = clock.now()
+        before, after = now - UPLOAD_LIFETIME, now + UPLOAD_LIFETIME
         directory = self._files.directory
-        await self._database.write(lambda connection: blobs.expire_uploads(connection, before))
+        await self._database.write(lambda connection: blobs.expire_uploads(connection, before, after))
         unreferred = await self._database.read(blobs.unreferred)
         # A gateway that was killed may have left a file whose row it had not written yet.
         old = await self._files.run(lambda: directory.digests(before / clock.SECOND))

@@ -33,6 +33,7 @@ from aerlock_gateway.core.retry import LONGEST_WAIT, SHORTEST_WAIT, Lease, insis
 from aerlock_gateway.core.scheduler import NOWHERE, Placement, Scheduler
 from aerlock_gateway.core.states import TERMINAL, IllegalTransitionError
 from aerlock_gateway.core.task_calls import start_request, stream_of
+from aerlock_gateway.core.unwanted_tasks import UnwantedTasks
 from aerlock_gateway.errors import InvalidArgumentError, NotFoundError, UnavailableError, Violation
 from aerlock_gateway.store import jobs
 from aerlock_gateway.store.database import Database
@@ -97,9 +98,11 @@ class ExecutorLink:
         self._stub = executor_pb2_grpc.ExecutorServiceStub(self._channel)
         self._start_task = stream_of(self._channel, "StartTask", executor_pb2.StartTaskRequest)
         self._attach_task = stream_of(self._channel, "AttachTask", executor_pb2.AttachTaskRequest)
+        self._unwanted = UnwantedTasks(self._stub, database)
         self._transfer = BlobTransfer(self._stub, database, files)
         self._following: dict[str, asyncio.Task[None]] = {}
         self._others: set[asyncio.Task[None]] = set()
+        self._stopped = False
         scheduler.start = self._follow
 
     async def start(self) -> None:
@@ -109,7 +112,11 @@ class ExecutorLink:
         self._spawn(self._stay_connected())
 
     async def stop(self) -> None:
-        """Stops following; the tasks run on, and the next gateway takes them up."""
+        """Stops following; the tasks run on, and the next gateway takes them up.
+
+        So it does with jobs that what is still being committed starts.
+        """
+        self._stopped = True
         tasks = [*self._following.values(), *self._others]
         for task in tasks:
             task.cancel()
@@ -154,7 +161,7 @@ class ExecutorLink:
                 info = await self._stub.GetExecutorInfo(
                     executor_pb2.GetExecutorInfoRequest(), wait_for_ready=True, timeout=_CALL_SECONDS
                 )
-                await self._discard_unwanted()
+                await self._unwanted.sweep()
             except grpc.aio.AioRpcError:
                 await asyncio.sleep(SHORTEST_WAIT)
                 continue
@@ -163,18 +170,29 @@ class ExecutorLink:
             self._scheduler.placement = Placement(info.slots, info.isolation_tier)
             await insist(self._joblog.start_queued)
             await self._on_connection(True)
+            sweeping = self._spawn(self._sweep())
             await self._until_disconnected()
+            sweeping.cancel()
             self._scheduler.placement = NOWHERE
             await self._on_connection(False)
             # Without jobs at stake it may as well have been stopped.
             level = logging.WARNING if self._following else logging.INFO
             logger.log(level, "lost the executor; trying to connect again")
 
+    async def _sweep(self) -> None:
+        """Keeps the executor free of what nobody needs; a line that breaks is noticed elsewhere."""
+        while True:
+            with suppress(grpc.aio.AioRpcError):
+                await self._unwanted.keep_sweeping()
+            await asyncio.sleep(LONGEST_WAIT)
+
     async def _until_disconnected(self) -> None:
         while (state := self._channel.get_state()) == grpc.ChannelConnectivity.READY:
             await self._channel.wait_for_state_change(state)
 
     def _follow(self, head: jobs.Head) -> None:
+        if self._stopped:
+            return
         task = asyncio.create_task(self._follow_to_end(head), name=f"job {head.job_id}")
         self._following[head.job_id] = task
         task.add_done_callback(lambda _: self._following.pop(head.job_id, None))
@@ -189,27 +207,28 @@ class ExecutorLink:
         except BlobLostError as error:
             logger.error("job %s: %s", head.job_id, error)
             await self._lose(head, str(error))
-            self._spawn(self._discard(head.job_id, head.last_offset))
         except Exception:
             logger.exception("job %s cannot be followed", head.job_id)
             await self._lose(head, "The gateway failed to record the job.")
-            self._spawn(self._discard(head.job_id, head.last_offset))
 
     async def _take_events(self, head: jobs.Head) -> None:
         lease = Lease(self._lease_seconds)
         if head.state == JOB_STATE_CANCELLING:
             self.cancel(head.job_id)
+        problem = unreachable = "could not be reached"
         while head.state not in TERMINAL:
-            problem = "could not be reached"
             try:
                 async for batch in self._open_stream(head):
                     head = await self._take(head, batch, lease)
                     lease.renew()
+                head = await self._ended(head)
             except grpc.aio.AioRpcError as error:
                 if head.state in TERMINAL or await self._give_up(head, error):
                     return
                 if error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:
                     lease.renew()  # it is there, and has fewer slots than it had
+                elif error.code() == grpc.StatusCode.UNAVAILABLE:
+                    problem = unreachable
                 elif error.code() == grpc.StatusCode.FAILED_PRECONDITION:
                     problem = "could not keep the large values of the job's inputs"
             except NoRoomError:
@@ -218,6 +237,7 @@ class ExecutorLink:
                 # The disk may be full. The events stay in the spool meanwhile.
                 logger.error("job %s cannot be recorded, trying again: %s", head.job_id, error)
                 await asyncio.sleep(LONGEST_WAIT)
+                head = await self._read(partial(jobs.find_head, job=head.id))
                 continue
             if head.state in TERMINAL:
                 # Only the end lets the executor forget something: earlier offsets need no words.
@@ -228,6 +248,13 @@ class ExecutorLink:
                 return
             await lease.pause()
             head = await self._read(partial(jobs.find_head, job=head.id))
+
+    async def _ended(self, head: jobs.Head) -> jobs.Head:
+        """Returns the head of a job whose stream has ended; raises `SpoolGapError` if that was too early."""
+        head = await self._read(partial(jobs.find_head, job=head.id))
+        if head.state not in TERMINAL:
+            raise SpoolGapError(f"its stream ended after offset {head.last_offset}, and its task did not")
+        return head
 
     async def _take(self, head: jobs.Head, batch: Batch, lease: Lease) -> jobs.Head:
         """Takes a batch into the log; the large values of its results come first."""
@@ -276,6 +303,7 @@ class ExecutorLink:
 
     async def _end(self, head: jobs.Head, change: StateChange) -> None:
         await insist(lambda: self._joblog.end(head.id, change))
+        self._unwanted.look_now()
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await insist(lambda: self._database.read(work))
@@ -292,28 +320,6 @@ class ExecutorLink:
                 wait = min(2 * wait, LONGEST_WAIT)
             else:
                 return
-
-    async def _discard_unwanted(self) -> None:
-        """Ends the tasks whose jobs have ended without them, and has their spools deleted."""
-        listed = await self._stub.ListTasks(executor_pb2.ListTasksRequest(), timeout=_CALL_SECONDS)
-        for task in listed.tasks:
-            row = await self._read(partial(jobs.find, job_id=task.task_id, with_deleted=True))
-            if row is None or row.state in TERMINAL:
-                self._spawn(self._discard(task.task_id, row.last_offset if row else 0))
-
-    async def _discard(self, task_id: str, after: int) -> None:
-        count = 0
-        with suppress(grpc.aio.AioRpcError):
-            await self._stub.CancelTask(
-                executor_pb2.CancelTaskRequest(task_id=task_id), timeout=_CALL_SECONDS
-            )
-            attach = executor_pb2.AttachTaskRequest(task_id=task_id, after_offset=after)
-            async for batch in self._attach_task(attach):
-                count += len(batch.events)
-                await self._acknowledge(task_id, batch.events[-1].offset)
-            # Also where nothing was left to read, so that the spool goes.
-            await self._acknowledge(task_id, after + count)
-        logger.warning("discarded %d events of task %s, whose job had ended", count, task_id)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -125,9 +125,12 @@ def of_job(connection: sqlite3.Connection, job: int, role: int) -> list[tuple[by
     ).fetchall()
 
 
-def expire_uploads(connection: sqlite3.Connection, before: int) -> None:
-    """Forgets the uploads from before ``before``, which is in nanoseconds since 1970."""
-    connection.execute("DELETE FROM uploads WHERE time < ?", (before,))
+def expire_uploads(connection: sqlite3.Connection, before: int, after: int) -> None:
+    """Forgets the uploads from outside of a time, which is in nanoseconds since 1970.
+
+    Those from after it were made while the clock was wrong, and would stay until it is right.
+    """
+    connection.execute("DELETE FROM uploads WHERE time < ? OR time > ?", (before, after))
 
 
 def unreferred(connection: sqlite3.Connection) -> list[bytes]:

@@ -22,6 +22,7 @@ T = TypeVar("T")
 _READERS = 2
 _LARGEST_GROUP = 1024
 _PAGES_AT_ONCE = 16
+_KEPT_WAL_BYTES = 16 << 20
 _BUSY_SECONDS = 30.0
 
 
@@ -44,6 +45,8 @@ class Database:
         self._local = threading.local()
         connection = self._connect()
         connection.execute("PRAGMA synchronous = FULL")
+        # What one large group has made of the WAL would stay.
+        connection.execute(f"PRAGMA journal_size_limit = {_KEPT_WAL_BYTES}")
         migrate(connection)
         # After the migrations: auto_vacuum can only be chosen before WAL.
         connection.execute("PRAGMA journal_mode = WAL")
