@@ -250,3 +250,19 @@ def test_session_of_the_documentation_runs_as_it_stands(stack):
         timeout=60,
     )
     assert result.stdout.splitlines() == printed_by(session)
+
+
+UNCLOSED = """
+from aerlock import RuntimeService
+
+service = RuntimeService()
+job = service.run("hello-world", {"backend_name": "aer_simulator"}, {"iterations": 0})
+print(job.result())
+print(service.job(job.job_id()).result())
+"""
+
+
+def test_process_that_closes_nothing_ends_after_its_last_result(stack):
+    for _ in range(5):
+        command = [sys.executable, "-c", UNCLOSED]
+        subprocess.run(command, env=stack.environment, capture_output=True, check=True, timeout=60)

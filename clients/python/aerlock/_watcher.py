@@ -74,6 +74,8 @@ class Watcher:
     def unsubscribe(self, subscription: Subscription) -> None:
         """Delivers nothing more; harmless if it has ended."""
         subscription.closed.set()
+        # Not later: at the exit of Python its finalizer may wait for a thread that is gone.
+        subscription.replay = None
         stream = None
         with self._lock:
             others = [
@@ -158,7 +160,7 @@ class Watcher:
             replay_only=True,
         )
         call = self._connection.open_stream(self._connection.jobs.WatchJob, request)
-        # It lives as long as who waits: in its finalizer an interrupt of the main thread would be lost.
+        # Kept until the wait is over: in its finalizer an interrupt of the main thread would be lost.
         subscription.replay = call
         try:
             for response in call:

@@ -157,6 +157,7 @@ class RuntimeJob:
             )
         try:
             self._watcher.subscribe(stream.subscription, self._job.owner)
+            stream.subscription.replay = None
         except BaseException:
             stream.finished.set()
             raise
