@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FUZZ_CASES ?= 10000
+TEST_PROCESSES ?= 2
 CHAOS_SECONDS ?= 300
 CHAOS_SEED ?= 0
 SECURITY_JOBS ?= 100
@@ -30,8 +31,8 @@ $(STAMP): pyproject.toml
 demo: setup  ## Start the servers, upload a program, run it, print its interim results
 	@$(BIN)/python scripts/demo.py
 
-test: setup  ## Run every test
-	$(BIN)/pytest
+test: setup  ## Run every test, in TEST_PROCESSES (2) at a time; a file stays in one
+	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --durations 25
 
 unit: setup  ## Run the tests that need no server
 	$(BIN)/pytest tests/unit

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import os
+import signal
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -11,7 +14,7 @@ from typing import Any, Self
 import aerlock
 import aerlock_executor
 
-_SECONDS = 60.0
+_SECONDS = 30.0
 _DESCRIBE = "import json; from aerlock_executor.interpreter import describe; print(json.dumps(describe()))"
 
 
@@ -72,6 +75,7 @@ async def _ask(python: Path) -> dict[str, Any]:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
         )
     except OSError as error:
         raise InterpreterError(f"{python} cannot be run: {error.strerror}") from error
@@ -79,17 +83,24 @@ async def _ask(python: Path) -> dict[str, Any]:
         async with asyncio.timeout(_SECONDS):
             output, errors = await process.communicate()
     except TimeoutError as error:
-        process.kill()
-        await process.wait()
         raise InterpreterError(f"{python} took longer than {_SECONDS:g} s to start") from error
+    finally:
+        # It may be a script, whose own children would hold the pipes open.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     if process.returncode:
         last = errors.decode(errors="replace").strip().rpartition("\n")[2]
         raise InterpreterError(
             f"{python} has no Aerlock of this version: {last};"
             f" install aerlock[server]=={aerlock.__version__} there"
         )
-    described: dict[str, Any] = json.loads(output)
-    return described
+    try:
+        described: dict[str, Any] = json.loads(output)
+        if described.keys() == describe().keys():
+            return described
+    except (ValueError, AttributeError):
+        pass
+    raise InterpreterError(f"{python} is no Python that says where it lies: {output[:200]!r}")
 
 
 def _installation(base: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,10 @@ class CellPool:
         self._taken = asyncio.Event()
         self._starting = asyncio.Lock()
         self._zygote: Zygote | None = None
+        self._failure: ZygoteError | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._retired: set[asyncio.Task[None]] = set()
+        self._making: set[asyncio.Task[Cell]] = set()
 
     async def start(self) -> None:
         """Starts the zygote and makes the first cell.
@@ -65,22 +68,22 @@ class CellPool:
             cell = self._ready.popleft()
             if cell.alive:
                 return cell
-        # Someone waits: what the sample would save, it would cost first.
-        cell = await (await self._living_zygote()).create_cell(warm=False)
-        if self._keeper is None:
-            self._keeper = asyncio.create_task(self._keep())
-        return cell
+        making = asyncio.create_task(self._make_cell())
+        self._making.add(making)
+        making.add_done_callback(self._making.discard)
+        try:
+            # Whoever is cancelled while it waits disturbs nobody else who waits for the same zygote.
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            making.add_done_callback(_kill_unwanted)
+            raise
 
     async def close(self) -> None:
         """Ends the zygote and with it every cell."""
-        if self._keeper:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        await _cancel([*self._making, *([self._keeper] if self._keeper else [])])
         if self._zygote:
             await self._zygote.close()
-        for retirement in self._retired:
-            retirement.cancel()
-        await asyncio.gather(*self._retired, return_exceptions=True)
+        await _cancel(list(self._retired))
 
     @property
     def info(self) -> ZygoteInfo:
@@ -88,6 +91,13 @@ class CellPool:
         if self._zygote is None:
             raise RuntimeError("the pool has not been started")
         return self._zygote.info
+
+    async def _make_cell(self) -> Cell:
+        # Someone waits: what the sample would save, it would cost first.
+        cell = await (await self._living_zygote()).create_cell(warm=False)
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep())
+        return cell
 
     async def _start_zygote(self) -> Zygote:
         try:
@@ -97,10 +107,17 @@ class CellPool:
         return await Zygote.start(self._limits, interpreter, self._cgroups)
 
     async def _living_zygote(self) -> Zygote:
+        before = self._failure
         async with self._starting:
             if self._zygote is None or self._zygote.closed.done():
+                if self._failure is not before:
+                    raise ZygoteError(str(self._failure))  # while this one waited; each would take as long
                 self._ready.clear()
-                self._zygote = await self._start_zygote()
+                try:
+                    self._zygote = await self._start_zygote()
+                except ZygoteError as error:
+                    self._failure = error
+                    raise
             return self._zygote
 
     async def _renew_zygote(self) -> None:
@@ -133,3 +150,15 @@ class CellPool:
             await asyncio.wait(changes, return_when=asyncio.FIRST_COMPLETED)
             taken.cancel()
             await asyncio.sleep(REFILL_DELAY_SECONDS)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _kill_unwanted(making: asyncio.Task[Cell]) -> None:
+    """Ends a cell that nobody waits for any more; an error that nobody waits for is nothing."""
+    if not making.cancelled() and making.exception() is None:
+        making.result().kill()

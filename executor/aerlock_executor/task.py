@@ -57,6 +57,7 @@ class Task:
         self._seen = Observations()
         self._arrived = time.monotonic()
         self._cell: Cell | None = None
+        self._taking: asyncio.Future[Cell] | None = None
         self._cell_ready = self._cell_gone = self._arrived
         self._is_handed_over = False
         self._blobs = blobs
@@ -76,8 +77,14 @@ class Task:
         await self._end()
 
     async def _take_cell(self, pool: CellPool) -> Cell:
+        """Waits for a cell; raises ZygoteError where none can be made, or the task is stopped before."""
+        self._taking = asyncio.ensure_future(pool.take())
         try:
-            return await pool.take()
+            return await self._taking
+        except asyncio.CancelledError:
+            if not self._is_stopped:
+                raise
+            raise ZygoteError("it was stopped before it had one") from None
         except ZygoteError:
             reason = FailureReason.FAILURE_REASON_EXECUTOR_LOST
             message = "The executor could not make a cell for the job; its log says why."
@@ -117,6 +124,8 @@ class Task:
     def _kill(self) -> None:
         if self._cell:
             self._cell.kill()
+        elif self._taking:
+            self._taking.cancel()
 
     async def _run_in(self, cell: Cell) -> None:
         self._cell = cell

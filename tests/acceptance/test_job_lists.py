@@ -243,6 +243,21 @@ def test_commands_list_what_their_filters_take(stack, service):
     assert aerlock(stack, "jobs", "--tag", mark, "--pending", "--json").strip() == "[]"
 
 
+def test_commands_name_each_job_that_there_is_not_and_do_the_rest(stack, service):
+    job = service.run("hello-world", OPTIONS, {"iterations": 0})
+    job.wait_for_final_state(60)
+    unknown = ["0" * 20, "1" * 20]
+    told = aerlock(stack, "job", "delete", unknown[0], job.job_id(), unknown[1], check=False)
+    assert [f"no job '{one}'" in told for one in unknown] == [True, True]
+    assert f"deleted {job.job_id()}" in told
+    assert unknown[0] in aerlock(stack, "job", "cancel", unknown[0], check=False)
+
+
+@pytest.mark.parametrize(("flag", "name"), [("--program", "program_id"), ("--backend", "backend_name")])
+def test_filter_that_is_empty_is_refused(stack, flag, name):
+    assert f"{name} is empty" in aerlock(stack, "jobs", flag, "", check=False)
+
+
 def test_sessions_of_the_documentation_run_as_they_stand(make_stack):
     runtime = make_stack()
     environment = {**runtime.environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}

@@ -7,10 +7,12 @@ import venv
 from pathlib import Path
 
 import grpc
+import psutil
 import pytest
-from integration.executor_driver import Executor, reason
+from integration.executor_driver import Executor, events_of, reason
 
 from aerlock.v1 import jobs_pb2
+from aerlock_executor.v1 import executor_pb2
 
 IMPORTS_EXTRA = """
 import sys
@@ -81,14 +83,49 @@ def test_unknown_environment_is_refused_with_those_that_there_are(executor, fold
     assert "there are default, chemistry" in refused.value.details()
 
 
-@pytest.mark.parametrize("kind", ["missing", "bare"])
+def script(folder: Path, text: str) -> Path:
+    path = folder / "script"
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+BROKEN = {
+    "missing": lambda folder: folder / "missing",
+    "bare": lambda folder: make_environment(folder, "bare", packages=False),
+    "talks": lambda folder: script(folder, "echo hello"),
+    "lies": lambda folder: script(folder, "echo '{}'"),
+    "fails": lambda folder: script(folder, "exit 3"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
 def test_environment_that_cannot_run_cells_fails_its_jobs_and_no_others(executor, folder, kind):
-    path = folder / "missing" if kind == "missing" else make_environment(folder, "bare", packages=False)
+    path = BROKEN[kind](folder)
     executor.start(environments=named(broken=path))
     events = executor.run(IMPORTS_EXTRA, environment="broken")
     assert reason(events) == "EXECUTOR_LOST"
     assert "could not make a cell" in events[-1].ended.failure.message
     assert executor.run("def main(*_): pass")[-1].ended.state == jobs_pb2.JOB_STATE_COMPLETED
+
+
+def sleepers(executor) -> list[psutil.Process]:
+    children = psutil.Process(executor.process.pid).children(recursive=True)
+    return [child for child in children if child.name() == "sleep"]
+
+
+def test_environment_that_hangs_holds_up_neither_cancel_nor_stop(executor, folder):
+    executor.start(environments=named(hangs=script(folder, "sleep 1000")), slots=2)
+    requests = [executor.request(IMPORTS_EXTRA, environment="hangs") for _ in range(2)]
+    streams = [executor.stub.StartTask(request) for request in requests]
+    while not (hanging := sleepers(executor)):
+        pass
+    executor.stub.CancelTask(executor_pb2.CancelTaskRequest(task_id=requests[0].task_id))
+    assert events_of(streams[0])[-1].ended.state == jobs_pb2.JOB_STATE_CANCELLED
+    assert executor.run("def main(*_): pass")[-1].ended.state == jobs_pb2.JOB_STATE_COMPLETED
+    executor.stop()
+    psutil.wait_procs(hanging, timeout=30)
+    assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in hanging)
 
 
 @pytest.mark.parametrize("name", ["default", "", "-x", "a b", "x" * 129])

@@ -29,6 +29,9 @@ def list_request(
     """The request for the jobs that all of these take; raises `InputValueError`."""
     if isinstance(job_tags, str):
         raise InputValueError(f"job_tags must be a list of strings, not {job_tags!r}")
+    for name, value in (("program_id", program_id), ("backend_name", backend_name)):
+        if value == "":
+            raise InputValueError(f"{name} is empty: give one, or leave it out to list the jobs of all")
     request = jobs_pb2.ListJobsRequest(
         all_accounts=all_accounts,
         program_id=program_id or "",

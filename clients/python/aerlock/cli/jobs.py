@@ -1,6 +1,7 @@
 """The commands for jobs: listing, showing, tagging, cancelling and deleting them."""
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
@@ -12,6 +13,7 @@ from aerlock._job_filter import list_request
 from aerlock._times import to_local_time
 from aerlock.cli.calls import PAGE, Json, connected, fail, pages, print_list, to_dict
 from aerlock.cli.logs import print_logs
+from aerlock.exceptions import RuntimeJobNotFound
 from aerlock.v1 import jobs_pb2
 
 job_app = typer.Typer(no_args_is_help=True, help="Show, tag, cancel and delete jobs, and print their logs.")
@@ -39,14 +41,14 @@ def list_jobs(
     pending: Annotated[
         bool | None, typer.Option("--pending/--ended", help="Only those that wait or run, or that do not.")
     ] = None,
-    program: Annotated[str, typer.Option(help="Only of the program with this id.")] = "",
+    program: Annotated[str | None, typer.Option(help="Only of the program with this id.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="Only with this tag; given again, with all.")] = None,
-    backend: Annotated[str, typer.Option(help="Only on this backend.")] = "",
+    backend: Annotated[str | None, typer.Option(help="Only on this backend.")] = None,
     created_after: Time = None,
     created_before: Time = None,
     oldest_first: Annotated[bool, typer.Option("--oldest-first", help="Turn the order around.")] = False,
     all_accounts: Annotated[bool, typer.Option("--all-accounts", help="Of everyone, for admins.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many jobs.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many jobs.")] = 20,
     as_json: Json = False,
 ) -> None:
     """List jobs, newest first; every filter that is given must take a job."""
@@ -95,19 +97,38 @@ def tag_job(
 def cancel_jobs(job_ids: JobIds) -> None:
     """End jobs; what they have published stays."""
     with connected() as connection:
-        for job_id in job_ids:
+
+        def cancel(job_id: str) -> None:
             request = jobs_pb2.CancelJobRequest(job_id=job_id)
             job = connection.call(connection.jobs.CancelJob, request).job
             typer.echo(f"{job_id} {_state(job)}")
+
+        _for_each(job_ids, cancel)
 
 
 @job_app.command("delete")
 def delete_jobs(job_ids: JobIds) -> None:
     """Delete jobs with their results and logs, for good; those that wait or run are cancelled."""
     with connected() as connection:
-        for job_id in job_ids:
+
+        def delete(job_id: str) -> None:
             connection.call(connection.jobs.DeleteJob, jobs_pb2.DeleteJobRequest(job_id=job_id))
             typer.echo(f"deleted {job_id}", err=True)
+
+        _for_each(job_ids, delete)
+
+
+def _for_each(job_ids: list[str], action: Callable[[str], None]) -> None:
+    """Does it for each job, and names those that there are not; the command fails then."""
+    missing = 0
+    for job_id in job_ids:
+        try:
+            action(job_id)
+        except RuntimeJobNotFound:
+            missing += 1
+            typer.echo(f"there is no job {job_id!r}; `aerlock jobs` shows yours", err=True)
+    if missing:
+        raise typer.Exit(1)
 
 
 _STATES = {state: jobs_pb2.JobState.Value(f"JOB_STATE_{state.upper()}") for state in State}
