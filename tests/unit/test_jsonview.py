@@ -1,6 +1,7 @@
 """The JSON view of Values."""
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -80,7 +81,7 @@ def test_plain_json_is_its_own_view(obj):
         (np.zeros(10_000), [0.0] * 10_000),
         (np.zeros(10_001), {"__type__": "ndarray"}),
     ],
-    ids=repr,
+    ids=lambda value: re.sub(" at 0x[0-9a-f]+", "", repr(value)),
 )
 def test_view_of_python_object(obj, view):
     value = to_value(obj)
