@@ -39,7 +39,8 @@ def test_readme_session_runs_as_it_stands(stack):
     assert "JobStatus.DONE" in lines
 
 
-def test_session_of_programs_runs_as_it_stands(stack):
+def test_session_of_programs_runs_as_it_stands(make_stack):
+    stack = make_stack()
     (session,) = code_blocks("docs/programs.md", "python")
     result = subprocess.run(
         [sys.executable, "-c", session],

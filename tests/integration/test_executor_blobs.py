@@ -329,7 +329,7 @@ def test_input_that_is_no_value_fails_the_job_with_a_sentence(blobs, executor, c
     blob = ref_of(content)
     blobs.write(blob, content)
     events = executor.run(RETURN_ARGUMENT, inputs=map_of_ref(blob))
-    assert reason(events) == "PROGRAM_ERROR"
+    assert reason(events) == "INVALID_INPUT"
     failure = events[-1].ended.failure
     assert failure.message.startswith("The inputs cannot be read: ")
     assert failure.traceback == ""

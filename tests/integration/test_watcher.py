@@ -163,9 +163,12 @@ def test_slow_callback_loses_nothing_and_holds_up_no_result(service, steady, cap
 
 
 INTERRUPTED = """
+import signal
 import sys
 from aerlock import RuntimeService
 
+# What a shell starts in the background ignores the signal, and so would this.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with RuntimeService(sys.argv[1], sys.argv[2]) as service:
     job = service.job(sys.argv[3])
     try:
