@@ -15,6 +15,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
 from grpc_status.rpc_status import from_call
+from integration.executor_driver import Executor, executor_of_its_own
 
 from aerlock.cli.commands import bootstrap_command, executor_command, gateway_command
 from aerlock.cli.layout import Layout
@@ -235,3 +236,11 @@ def refused() -> Callable[..., SimpleNamespace]:
         )
 
     return call
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[Executor]:
+    """An executor that the tests of a module share."""
+    with executor_of_its_own() as executor:
+        executor.start()
+        yield executor

@@ -23,14 +23,6 @@ RETURN_ARGUMENT = "def main(backend, user_messenger, data):\n    return data\n"
 RETURN_BYTES = "def main(backend, user_messenger):\n    return bytes(2_000_000)\n"
 
 
-@pytest.fixture(scope="module")
-def executor():
-    """An executor that the tests of this module share."""
-    with executor_of_its_own() as executor:
-        executor.start()
-        yield executor
-
-
 @pytest.fixture
 def own_executor():
     """An executor that a test may kill; it is not started yet."""

@@ -1,19 +1,12 @@
 """What a failed program is told: its reason, a sentence, and a traceback of its own lines."""
 
 import pytest
-from integration.executor_driver import events_of, executor_of_its_own
+from integration.executor_driver import events_of
 
 from aerlock.v1.jobs_pb2 import FailureReason
 from aerlock.v1.values_pb2 import Circuit, MapEntry, MapValue, TaggedValue, Value
 
 OWN = ("aerlock", "site-packages", "<frozen")
-
-
-@pytest.fixture(scope="module")
-def executor():
-    with executor_of_its_own() as executor:
-        executor.start()
-        yield executor
 
 
 @pytest.fixture

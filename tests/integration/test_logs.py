@@ -3,19 +3,12 @@
 import itertools
 
 import pytest
-from integration.executor_driver import events_of, executor_of_its_own, until
+from integration.executor_driver import events_of, until
 
 from aerlock.v1.jobs_pb2 import JOB_STATE_COMPLETED, LOG_SOURCE_STDERR, LOG_SOURCE_STDOUT
 from aerlock_executor.v1.executor_pb2 import CancelTaskRequest, TaskLimits
 
 KIB = 1 << 10
-
-
-@pytest.fixture(scope="module")
-def executor():
-    with executor_of_its_own() as executor:
-        executor.start()
-        yield executor
 
 
 @pytest.fixture

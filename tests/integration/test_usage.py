@@ -3,18 +3,10 @@
 import time
 
 import pytest
-from integration.executor_driver import executor_of_its_own
 
 from aerlock import codec
 
 MIB = 1 << 20
-
-
-@pytest.fixture(scope="module")
-def executor():
-    with executor_of_its_own() as executor:
-        executor.start()
-        yield executor
 
 
 def run(executor, body):

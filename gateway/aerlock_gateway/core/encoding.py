@@ -8,6 +8,7 @@ once: no object per event is made to read, filter or send it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aerlock.codec.blob_stream import varint
 from aerlock.v1.jobs_pb2 import (
     EVENT_KIND_FINAL_RESULT,
     EVENT_KIND_INTERIM_RESULT,
@@ -84,17 +85,8 @@ def encode_entry(job_id: str, encoded: Sequence[bytes]) -> bytes:
     """Returns the bytes of ``WatchJobsResponse(entries=[entry])`` with a job's encoded events."""
     name = JobEntry(job_id=job_id).SerializeToString()
     size = sum(map(len, encoded)) + len(name)
-    return b"".join((_ENTRIES_TAG, _varint(size), *encoded, name))
+    return b"".join((_ENTRIES_TAG, varint(size), *encoded, name))
 
 
 def _as_events_field(message: bytes) -> bytes:
-    return _EVENTS_TAG + _varint(len(message)) + message
-
-
-def _varint(number: int) -> bytes:
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
+    return _EVENTS_TAG + varint(len(message)) + message
