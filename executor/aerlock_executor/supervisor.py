@@ -130,7 +130,7 @@ class Supervisor:
             inputs=request.inputs,
             backend_name=request.backend_name,
             log_level=request.log_level,
-            memory_bytes=int(_smaller(self._settings.memory_bytes, request.limits.memory_bytes)),
+            memory_bytes=int(_smaller(self._settings.memory_bytes, request.limits.resources.memory_bytes)),
             cpu_seconds=limits.cpu_seconds,
             blobs=inputs,
             interim_results_schema=request.interim_results_schema,
@@ -206,8 +206,8 @@ class Supervisor:
         self._spools[path.name.removesuffix(SPOOL_SUFFIX)] = spool
 
     def _limits(self, request: StartTaskRequest) -> Limits:
-        settings, asked = self._settings, request.limits
-        wall = _smaller(settings.max_execution_time, asked.wall_time.ToNanoseconds() / 1e9)
+        settings, asked = self._settings, request.limits.resources
+        wall = _smaller(settings.max_execution_time, request.limits.wall_time.ToNanoseconds() / 1e9)
         cpu = settings.cpu_seconds or int(wall * (os.cpu_count() or 1)) + 1
         return Limits(
             wall_seconds=wall,

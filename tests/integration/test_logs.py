@@ -6,6 +6,7 @@ import pytest
 from integration.executor_driver import events_of, until
 
 from aerlock.v1.jobs_pb2 import JOB_STATE_COMPLETED, LOG_SOURCE_STDERR, LOG_SOURCE_STDOUT
+from aerlock.v1.limits_pb2 import ResourceLimits
 from aerlock_executor.v1.executor_pb2 import CancelTaskRequest, TaskLimits
 
 KIB = 1 << 10
@@ -118,7 +119,7 @@ threading.Thread(target=time.sleep, args=(600,)).start()
 
 def test_marker_is_where_the_cap_is_and_says_how_much_was_dropped_by_then(logs_of):
     body = "os.write(1, b'a' * 50_000)\ntime.sleep(0.5)\nfor _ in range(40): os.write(2, b'b' * 10_000)"
-    logs = logs_of(body, limits=TaskLimits(log_bytes=100_000))
+    logs = logs_of(body, limits=TaskLimits(resources=ResourceLimits(log_bytes=100_000)))
     assert joined(logs, LOG_SOURCE_STDOUT) == b"a" * 50_000
     assert joined(logs, LOG_SOURCE_STDERR) == b"b" * 50_000
     assert [event.log_output.dropped_bytes > 0 for event in logs] == [False] * (len(logs) - 1) + [True]

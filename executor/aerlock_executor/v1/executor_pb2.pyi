@@ -5,6 +5,7 @@ isort:skip_file
 
 from aerlock.v1 import backends_pb2 as _backends_pb2
 from aerlock.v1 import jobs_pb2 as _jobs_pb2
+from aerlock.v1 import limits_pb2 as _limits_pb2
 from aerlock.v1 import programs_pb2 as _programs_pb2
 from aerlock.v1 import values_pb2 as _values_pb2
 from collections import abc as _abc
@@ -196,40 +197,29 @@ Global___StartTaskRequest: _TypeAlias = StartTaskRequest  # noqa: Y015
 
 @_typing.final
 class TaskLimits(_message.Message):
-    """The limits of one task. Zero or unset leaves the executor's own; of two, the
+    """The limits of one task. What is unset leaves the executor's own; of two, the
     smaller counts.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     WALL_TIME_FIELD_NUMBER: _builtins.int
-    CPU_TIME_FIELD_NUMBER: _builtins.int
-    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
-    RESULT_BYTES_FIELD_NUMBER: _builtins.int
-    LOG_BYTES_FIELD_NUMBER: _builtins.int
-    memory_bytes: _builtins.int
-    result_bytes: _builtins.int
-    """Bytes of results; beyond that the task fails with OUTPUT_LIMIT."""
-    log_bytes: _builtins.int
-    """Bytes of stdout and stderr; beyond that they are counted and dropped."""
+    RESOURCES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def wall_time(self) -> _duration_pb2.Duration:
         """Then the program is ended as CancelTask ends it."""
 
     @_builtins.property
-    def cpu_time(self) -> _duration_pb2.Duration: ...
+    def resources(self) -> _limits_pb2.ResourceLimits: ...
     def __init__(
         self,
         *,
         wall_time: _duration_pb2.Duration | None = ...,
-        cpu_time: _duration_pb2.Duration | None = ...,
-        memory_bytes: _builtins.int = ...,
-        result_bytes: _builtins.int = ...,
-        log_bytes: _builtins.int = ...,
+        resources: _limits_pb2.ResourceLimits | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cpu_time", b"cpu_time", "wall_time", b"wall_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["resources", b"resources", "wall_time", b"wall_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_time", b"cpu_time", "log_bytes", b"log_bytes", "memory_bytes", b"memory_bytes", "result_bytes", b"result_bytes", "wall_time", b"wall_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["resources", b"resources", "wall_time", b"wall_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -458,6 +448,9 @@ class GetExecutorInfoResponse(_message.Message):
     QPY_VERSION_FIELD_NUMBER: _builtins.int
     CODEC_VERSION_FIELD_NUMBER: _builtins.int
     ENVIRONMENTS_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    UID_FIELD_NUMBER: _builtins.int
+    WEAKNESSES_FIELD_NUMBER: _builtins.int
     slots: _builtins.int
     """Tasks that may run at the same time."""
     isolation_tier: _builtins.str
@@ -465,11 +458,23 @@ class GetExecutorInfoResponse(_message.Message):
     qpy_version: _builtins.int
     codec_version: _builtins.int
     """The version of the codec's registry in the cells."""
+    uid: _builtins.int
+    """The uid that the executor runs under."""
     @_builtins.property
     def backends(self) -> _containers.RepeatedCompositeFieldContainer[_backends_pb2.Backend]: ...
     @_builtins.property
     def environments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The names that StartTaskRequest.environment may have, "default" first."""
+
+    @_builtins.property
+    def limits(self) -> _limits_pb2.ResourceLimits:
+        """The executor's own limits, all set."""
+
+    @_builtins.property
+    def weaknesses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is weaker than it could be, a sentence each, as far as the executor
+        knows.
+        """
 
     def __init__(
         self,
@@ -481,10 +486,13 @@ class GetExecutorInfoResponse(_message.Message):
         qpy_version: _builtins.int = ...,
         codec_version: _builtins.int = ...,
         environments: _abc.Iterable[_builtins.str] | None = ...,
+        limits: _limits_pb2.ResourceLimits | None = ...,
+        uid: _builtins.int = ...,
+        weaknesses: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backends", b"backends", "codec_version", b"codec_version", "environments", b"environments", "isolation_tier", b"isolation_tier", "qiskit_version", b"qiskit_version", "qpy_version", b"qpy_version", "slots", b"slots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backends", b"backends", "codec_version", b"codec_version", "environments", b"environments", "isolation_tier", b"isolation_tier", "limits", b"limits", "qiskit_version", b"qiskit_version", "qpy_version", b"qpy_version", "slots", b"slots", "uid", b"uid", "weaknesses", b"weaknesses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

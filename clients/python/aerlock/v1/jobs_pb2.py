@@ -22,79 +22,80 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from aerlock.v1 import limits_pb2 as aerlock_dot_v1_dot_limits__pb2
 from aerlock.v1 import values_pb2 as aerlock_dot_v1_dot_values__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x61\x65rlock/v1/jobs.proto\x12\naerlock.v1\x1a\x17\x61\x65rlock/v1/values.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbc\x03\n\x03Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\nprogram_id\x18\x02 \x01(\t\x12\x18\n\x10program_revision\x18\x03 \x01(\x05\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x14\n\x0c\x62\x61\x63kend_name\x18\x05 \x01(\t\x12#\n\x05state\x18\x06 \x01(\x0e\x32\x14.aerlock.v1.JobState\x12\'\n\x07options\x18\x07 \x01(\x0b\x32\x16.aerlock.v1.JobOptions\x12\x0c\n\x04tags\x18\x08 \x03(\t\x12\x15\n\rlast_sequence\x18\t \x01(\x03\x12\'\n\x07\x66\x61ilure\x18\n \x01(\x0b\x32\x16.aerlock.v1.JobFailure\x12#\n\x05times\x18\x0b \x01(\x0b\x32\x14.aerlock.v1.JobTimes\x12#\n\x05usage\x18\x0c \x01(\x0b\x32\x14.aerlock.v1.JobUsage\x12\x1b\n\x0equeue_position\x18\r \x01(\x05H\x00\x88\x01\x01\x12$\n\x06inputs\x18\x0e \x01(\x0b\x32\x14.aerlock.v1.MapValue\x12\x16\n\x0eisolation_tier\x18\x0f \x01(\tB\x11\n\x0f_queue_position\"\xb0\x02\n\x08JobEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0cstate_change\x18\x03 \x01(\x0b\x32\x17.aerlock.v1.StateChangeH\x00\x12+\n\x0einterim_result\x18\x04 \x01(\x0b\x32\x11.aerlock.v1.ValueH\x00\x12)\n\x0c\x66inal_result\x18\x05 \x01(\x0b\x32\x11.aerlock.v1.ValueH\x00\x12+\n\nlog_output\x18\x06 \x01(\x0b\x32\x15.aerlock.v1.LogOutputH\x00\x12)\n\x07warning\x18\x07 \x01(\x0b\x32\x16.aerlock.v1.JobWarningH\x00\x42\x07\n\x05\x65vent\"\x98\x01\n\x0bStateChange\x12#\n\x05state\x18\x01 \x01(\x0e\x32\x14.aerlock.v1.JobState\x12\'\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x16.aerlock.v1.JobFailure\x12#\n\x05usage\x18\x03 \x01(\x0b\x32\x14.aerlock.v1.JobUsage\x12\x16\n\x0eisolation_tier\x18\x04 \x01(\t\"W\n\tLogOutput\x12%\n\x06source\x18\x01 \x01(\x0e\x32\x15.aerlock.v1.LogSource\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x15\n\rdropped_bytes\x18\x03 \x01(\x03\"+\n\nJobWarning\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xdb\x01\n\nJobFailure\x12)\n\x06reason\x18\x01 \x01(\x0e\x32\x19.aerlock.v1.FailureReason\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\ttraceback\x18\x03 \x01(\t\x12\x12\n\x05limit\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\x04used\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x06signal\x18\x06 \x01(\x05H\x02\x88\x01\x01\x12\x16\n\texit_code\x18\x07 \x01(\x05H\x03\x88\x01\x01\x42\x08\n\x06_limitB\x07\n\x05_usedB\t\n\x07_signalB\x0c\n\n_exit_code\"\xd0\x01\n\x08JobTimes\x12/\n\x0b\x63reate_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11\x66irst_output_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc7\x01\n\x08JobUsage\x12+\n\x08\x63pu_time\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x11peak_memory_bytes\x18\x02 \x01(\x03\x12\x14\n\x0coutput_bytes\x18\x03 \x01(\x03\x12/\n\x0cstartup_time\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\twall_time\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"e\n\nJobOptions\x12\r\n\x05image\x18\x01 \x01(\t\x12\x11\n\tlog_level\x18\x02 \x01(\t\x12\x35\n\x12max_execution_time\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xc8\x01\n\x11RunProgramRequest\x12\x12\n\nprogram_id\x18\x01 \x01(\t\x12\x18\n\x10program_revision\x18\x02 \x01(\x05\x12\x14\n\x0c\x62\x61\x63kend_name\x18\x03 \x01(\t\x12$\n\x06inputs\x18\x04 \x01(\x0b\x32\x14.aerlock.v1.MapValue\x12\'\n\x07options\x18\x05 \x01(\x0b\x32\x16.aerlock.v1.JobOptions\x12\x0c\n\x04tags\x18\x06 \x03(\t\x12\x12\n\nrequest_id\x18\x07 \x01(\t\"2\n\x12RunProgramResponse\x12\x1c\n\x03job\x18\x01 \x01(\x0b\x32\x0f.aerlock.v1.Job\"7\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0einclude_inputs\x18\x02 \x01(\x08\".\n\x0eGetJobResponse\x12\x1c\n\x03job\x18\x01 \x01(\x0b\x32\x0f.aerlock.v1.Job\"\xa5\x02\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x14\n\x0c\x61ll_accounts\x18\x03 \x01(\x08\x12\x12\n\nprogram_id\x18\x04 \x01(\t\x12$\n\x06states\x18\x05 \x03(\x0e\x32\x14.aerlock.v1.JobState\x12\x0c\n\x04tags\x18\x06 \x03(\t\x12\x14\n\x0c\x62\x61\x63kend_name\x18\x07 \x01(\t\x12\x31\n\rcreated_after\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63reated_before\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08order_by\x18\n \x01(\t\"J\n\x10ListJobsResponse\x12\x1d\n\x04jobs\x18\x01 \x03(\x0b\x32\x0f.aerlock.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"t\n\x0fWatchJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x12$\n\x05kinds\x18\x03 \x03(\x0e\x32\x15.aerlock.v1.EventKind\x12\x13\n\x0breplay_only\x18\x04 \x01(\x08\"R\n\x10WatchJobResponse\x12$\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.aerlock.v1.JobEvent\x12\x18\n\x10scanned_sequence\x18\x02 \x01(\x03\"d\n\x10WatchJobsRequest\x12\x14\n\x0c\x61\x66ter_cursor\x18\x01 \x01(\x03\x12$\n\x05kinds\x18\x02 \x03(\x0e\x32\x15.aerlock.v1.EventKind\x12\x14\n\x0c\x61ll_accounts\x18\x03 \x01(\x08\"J\n\x11WatchJobsResponse\x12%\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x14.aerlock.v1.JobEntry\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x03\"@\n\x08JobEntry\x12$\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.aerlock.v1.JobEvent\x12\x0e\n\x06job_id\x18\x02 \x01(\t\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"1\n\x11\x43\x61ncelJobResponse\x12\x1c\n\x03job\x18\x01 \x01(\x0b\x32\x0f.aerlock.v1.Job\"a\n\x10UpdateJobRequest\x12\x1c\n\x03job\x18\x01 \x01(\x0b\x32\x0f.aerlock.v1.Job\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"1\n\x11UpdateJobResponse\x12\x1c\n\x03job\x18\x01 \x01(\x0b\x32\x0f.aerlock.v1.Job\"\"\n\x10\x44\x65leteJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\x13\n\x11\x44\x65leteJobResponse*\xb4\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x18\n\x14JOB_STATE_CANCELLING\x10\x03\x12\x17\n\x13JOB_STATE_COMPLETED\x10\x04\x12\x14\n\x10JOB_STATE_FAILED\x10\x05\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x06*U\n\tLogSource\x12\x1a\n\x16LOG_SOURCE_UNSPECIFIED\x10\x00\x12\x15\n\x11LOG_SOURCE_STDOUT\x10\x01\x12\x15\n\x11LOG_SOURCE_STDERR\x10\x02*\xb8\x03\n\rFailureReason\x12\x1e\n\x1a\x46\x41ILURE_REASON_UNSPECIFIED\x10\x00\x12 \n\x1c\x46\x41ILURE_REASON_PROGRAM_ERROR\x10\x01\x12\x1c\n\x18\x46\x41ILURE_REASON_NO_RESULT\x10\x02\x12!\n\x1d\x46\x41ILURE_REASON_INVALID_RESULT\x10\x03\x12\x1a\n\x16\x46\x41ILURE_REASON_CRASHED\x10\x04\x12\x1d\n\x19\x46\x41ILURE_REASON_TIME_LIMIT\x10\x05\x12\x1f\n\x1b\x46\x41ILURE_REASON_MEMORY_LIMIT\x10\x06\x12\x1f\n\x1b\x46\x41ILURE_REASON_OUTPUT_LIMIT\x10\x07\x12!\n\x1d\x46\x41ILURE_REASON_PROTOCOL_ERROR\x10\x08\x12\"\n\x1e\x46\x41ILURE_REASON_SIMULATOR_ERROR\x10\t\x12 \n\x1c\x46\x41ILURE_REASON_EXECUTOR_LOST\x10\n\x12\x1c\n\x18\x46\x41ILURE_REASON_CPU_LIMIT\x10\x0b\x12 \n\x1c\x46\x41ILURE_REASON_INVALID_INPUT\x10\x0c*\xb3\x01\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x45VENT_KIND_STATE_CHANGE\x10\x01\x12\x1d\n\x19\x45VENT_KIND_INTERIM_RESULT\x10\x02\x12\x1b\n\x17\x45VENT_KIND_FINAL_RESULT\x10\x03\x12\x19\n\x15\x45VENT_KIND_LOG_OUTPUT\x10\x04\x12\x16\n\x12\x45VENT_KIND_WARNING\x10\x05\x32\xd4\x04\n\nJobService\x12K\n\nRunProgram\x12\x1d.aerlock.v1.RunProgramRequest\x1a\x1e.aerlock.v1.RunProgramResponse\x12?\n\x06GetJob\x12\x19.aerlock.v1.GetJobRequest\x1a\x1a.aerlock.v1.GetJobResponse\x12\x45\n\x08ListJobs\x12\x1b.aerlock.v1.ListJobsRequest\x1a\x1c.aerlock.v1.ListJobsResponse\x12G\n\x08WatchJob\x12\x1b.aerlock.v1.WatchJobRequest\x1a\x1c.aerlock.v1.WatchJobResponse0\x01\x12J\n\tWatchJobs\x12\x1c.aerlock.v1.WatchJobsRequest\x1a\x1d.aerlock.v1.WatchJobsResponse0\x01\x12H\n\tCancelJob\x12\x1c.aerlock.v1.CancelJobRequest\x1a\x1d.aerlock.v1.CancelJobResponse\x12H\n\tUpdateJob\x12\x1c.aerlock.v1.UpdateJobRequest\x1a\x1d.aerlock.v1.UpdateJobResponse\x12H\n\tDeleteJob\x12\x1c.aerlock.v1.DeleteJobRequest\x1a\x1d.aerlock.v1.DeleteJobResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x61\x65rlock/v1/jobs.proto\x12\naerlock.v1\x1a\x17\x61\x65rlock/v1/limits.proto\x1a\x17\x61\x65rlock/v1/values.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbc\x03\n\x03Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\nprogram_id\x18\x02 \x01(\t\x12\x18\n\x10program_revision\x18\x03 \x01(\x05\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x14\n\x0c\x62\x61\x63kend_name\x18\x05 \x01(\t\x12#\n\x05state\x18\x06 \x01(\x0e\x32\x14.aerlock.v1.JobState\x12\'\n\x07options\x18\x07 \x01(\x0b\x32\x16.aerlock.v1.JobOptions\x12\x0c\n\x04tags\x18\x08 \x03(\t\x12\x15\n\rlast_sequence\x18\t \x01(\x03\x12\'\n\x07\x66\x61ilure\x18\n \x01(\x0b\x32\x16.aerlock.v1.JobFailure\x12#\n\x05times\x18\x0b \x01(\x0b\x32\x14.aerlock.v1.JobTimes\x12#\n\x05usage\x18\x0c \x01(\x0b\x32\x14.aerlock.v1.JobUsage\x12\x1b\n\x0equeue_position\x18\r \x01(\x05H\x00\x88\x01\x01\x12$\n\x06inputs\x18\x0e \x01(\x0b\x32\x14.aerlock.v1.MapValue\x12\x16\n\x0eisolation_tier\x18\x0f \x01(\tB\x11\n\x0f_queue_position\"\xb0\x02\n\x08JobEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0cstate_change\x18\x03 \x01(\x0b\x32\x17.aerlock.v1.StateChangeH\x00\x12+\n\x0einterim_result\x18\x04 \x01(\x0b\x32\x11.aerlock.v1.ValueH\x00\x12)\n\x0c\x66inal_result\x18\x05 \x01(\x0b\x32\x11.aerlock.v1.ValueH\x00\x12+\n\nlog_output\x18\x06 \x01(\x0b\x32\x15.aerlock.v1.LogOutputH\x00\x12)\n\x07warning\x18\x07 \x01(\x0b\x32\x16.aerlock.v1.JobWarningH\x00\x42\x07\n\x05\x65vent\"\x98\x01\n\x0bStateChange\x12#\n\x05state\x18\x01 \x01(\x0e\x32\x14.aerlock.v1.JobState\x12\'\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x16.aerlock.v1.JobFailure\x12#\n\x05usage\x18\x03 \x01(\x0b\x32\x14.aerlock.v1.JobUsage\x12\x16\n\x0eisolation_tier\x18\x04 \x01(\t\"W\n\tLogOutput\x12%\n\x06source\x18\x01 \x01(\x0e\x32\x15.aerlock.v1.LogSource\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x15\n\rdropped_bytes\x18\x03 \x01(\x03\"+\n\nJobWarning\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xdb\x01\n\nJobFailure\x12)\n\x06reason\x18\x01 \x01(\x0e\x32\x19.aerlock.v1.FailureReason\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\ttraceback\x18\x03 \x01(\t\x12\x12\n\x05limit\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\x04used\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x06signal\x18\x06 \x01(\x05H\x02\x88\x01\x01\x12\x16\n\texit_code\x18\x07 \x01(\x05H\x03\x88\x01\x01\x42\x08\n\x06_limitB\x07\n\x05_usedB\t\n\x07_signalB\x0c\n\n_exit_code\"\xd0\x01\n\x08JobTimes\x12/\n\x0b\x63reate_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11\x66irst_output_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc7\x01\n\x08JobUsage\x12+\n\x08\x63pu_time\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x11peak_memory_bytes\x18\x02 \x01(\x03\x12\x14\n\x0coutput_bytes\x18\x03 \x01(\x03\x12/\n\x0cstartup_time\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\twall_time\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x91\x01\n\nJobOptions\x12\r\n\x05image\x18\x01 \x01(\t\x12\x11\n\tlog_level\x18\x02 \x01(\t\x12\x35\n\x12max_execution_time\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x06limits\x18\x04 \x01(\x0b\x32\x1a.aerlock.v1.ResourceLimits\"\xc8\x01\n\x11RunProgramRequest\x12\x12\n\nprogram_id\x18\x01 \x01(\t\x12\x18\n\x10program_revision\x18\x02 \x01(\x05\x12\x14\n\x0c\x62\x61\x63kend_name\x18\x03 \x01(\t\x12$\n\x06inputs\x18\x04 \x01(\x0b\x32\x14.aerlock.v1.MapValue\x12\'\n\x07options\x18\x05 \x01(\x0b\x32\x16.aerlock.v1.JobOptions\x12\x0c\n\x04tags\x18\x06 \x03(\t\x12\x12\n\nrequest_id\x18\x07 \x01(\t\"2\n\x12RunProgramResponse\x12\x1c\n\x03job\x18\x01 \x01(\x0b\x32\x0f.aerlock.v1.Job\"7\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0einclude_inputs\x18\x02 \x01(\x08\".\n\x0eGetJobResponse\x12\x1c\n\x03job\x18\x01 \x01(\x0b\x32\x0f.aerlock.v1.Job\"\xa5\x02\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x14\n\x0c\x61ll_accounts\x18\x03 \x01(\x08\x12\x12\n\nprogram_id\x18\x04 \x01(\t\x12$\n\x06states\x18\x05 \x03(\x0e\x32\x14.aerlock.v1.JobState\x12\x0c\n\x04tags\x18\x06 \x03(\t\x12\x14\n\x0c\x62\x61\x63kend_name\x18\x07 \x01(\t\x12\x31\n\rcreated_after\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63reated_before\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08order_by\x18\n \x01(\t\"J\n\x10ListJobsResponse\x12\x1d\n\x04jobs\x18\x01 \x03(\x0b\x32\x0f.aerlock.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"t\n\x0fWatchJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x12$\n\x05kinds\x18\x03 \x03(\x0e\x32\x15.aerlock.v1.EventKind\x12\x13\n\x0breplay_only\x18\x04 \x01(\x08\"R\n\x10WatchJobResponse\x12$\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.aerlock.v1.JobEvent\x12\x18\n\x10scanned_sequence\x18\x02 \x01(\x03\"d\n\x10WatchJobsRequest\x12\x14\n\x0c\x61\x66ter_cursor\x18\x01 \x01(\x03\x12$\n\x05kinds\x18\x02 \x03(\x0e\x32\x15.aerlock.v1.EventKind\x12\x14\n\x0c\x61ll_accounts\x18\x03 \x01(\x08\"J\n\x11WatchJobsResponse\x12%\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x14.aerlock.v1.JobEntry\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x03\"@\n\x08JobEntry\x12$\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.aerlock.v1.JobEvent\x12\x0e\n\x06job_id\x18\x02 \x01(\t\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"1\n\x11\x43\x61ncelJobResponse\x12\x1c\n\x03job\x18\x01 \x01(\x0b\x32\x0f.aerlock.v1.Job\"a\n\x10UpdateJobRequest\x12\x1c\n\x03job\x18\x01 \x01(\x0b\x32\x0f.aerlock.v1.Job\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"1\n\x11UpdateJobResponse\x12\x1c\n\x03job\x18\x01 \x01(\x0b\x32\x0f.aerlock.v1.Job\"\"\n\x10\x44\x65leteJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\x13\n\x11\x44\x65leteJobResponse*\xb4\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x18\n\x14JOB_STATE_CANCELLING\x10\x03\x12\x17\n\x13JOB_STATE_COMPLETED\x10\x04\x12\x14\n\x10JOB_STATE_FAILED\x10\x05\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x06*U\n\tLogSource\x12\x1a\n\x16LOG_SOURCE_UNSPECIFIED\x10\x00\x12\x15\n\x11LOG_SOURCE_STDOUT\x10\x01\x12\x15\n\x11LOG_SOURCE_STDERR\x10\x02*\xf3\x04\n\rFailureReason\x12\x1e\n\x1a\x46\x41ILURE_REASON_UNSPECIFIED\x10\x00\x12 \n\x1c\x46\x41ILURE_REASON_PROGRAM_ERROR\x10\x01\x12\x1c\n\x18\x46\x41ILURE_REASON_NO_RESULT\x10\x02\x12!\n\x1d\x46\x41ILURE_REASON_INVALID_RESULT\x10\x03\x12\x1a\n\x16\x46\x41ILURE_REASON_CRASHED\x10\x04\x12\x1d\n\x19\x46\x41ILURE_REASON_TIME_LIMIT\x10\x05\x12\x1f\n\x1b\x46\x41ILURE_REASON_MEMORY_LIMIT\x10\x06\x12\x1f\n\x1b\x46\x41ILURE_REASON_OUTPUT_LIMIT\x10\x07\x12!\n\x1d\x46\x41ILURE_REASON_PROTOCOL_ERROR\x10\x08\x12\"\n\x1e\x46\x41ILURE_REASON_SIMULATOR_ERROR\x10\t\x12 \n\x1c\x46\x41ILURE_REASON_EXECUTOR_LOST\x10\n\x12\x1c\n\x18\x46\x41ILURE_REASON_CPU_LIMIT\x10\x0b\x12 \n\x1c\x46\x41ILURE_REASON_INVALID_INPUT\x10\x0c\x12\x1f\n\x1b\x46\x41ILURE_REASON_THREAD_LIMIT\x10\r\x12&\n\"FAILURE_REASON_SCRATCH_BYTES_LIMIT\x10\x0e\x12&\n\"FAILURE_REASON_SCRATCH_FILES_LIMIT\x10\x0f\x12#\n\x1f\x46\x41ILURE_REASON_OPEN_FILES_LIMIT\x10\x10\x12#\n\x1f\x46\x41ILURE_REASON_EVENT_RATE_LIMIT\x10\x11*\xb3\x01\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x45VENT_KIND_STATE_CHANGE\x10\x01\x12\x1d\n\x19\x45VENT_KIND_INTERIM_RESULT\x10\x02\x12\x1b\n\x17\x45VENT_KIND_FINAL_RESULT\x10\x03\x12\x19\n\x15\x45VENT_KIND_LOG_OUTPUT\x10\x04\x12\x16\n\x12\x45VENT_KIND_WARNING\x10\x05\x32\xd4\x04\n\nJobService\x12K\n\nRunProgram\x12\x1d.aerlock.v1.RunProgramRequest\x1a\x1e.aerlock.v1.RunProgramResponse\x12?\n\x06GetJob\x12\x19.aerlock.v1.GetJobRequest\x1a\x1a.aerlock.v1.GetJobResponse\x12\x45\n\x08ListJobs\x12\x1b.aerlock.v1.ListJobsRequest\x1a\x1c.aerlock.v1.ListJobsResponse\x12G\n\x08WatchJob\x12\x1b.aerlock.v1.WatchJobRequest\x1a\x1c.aerlock.v1.WatchJobResponse0\x01\x12J\n\tWatchJobs\x12\x1c.aerlock.v1.WatchJobsRequest\x1a\x1d.aerlock.v1.WatchJobsResponse0\x01\x12H\n\tCancelJob\x12\x1c.aerlock.v1.CancelJobRequest\x1a\x1d.aerlock.v1.CancelJobResponse\x12H\n\tUpdateJob\x12\x1c.aerlock.v1.UpdateJobRequest\x1a\x1d.aerlock.v1.UpdateJobResponse\x12H\n\tDeleteJob\x12\x1c.aerlock.v1.DeleteJobRequest\x1a\x1d.aerlock.v1.DeleteJobResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aerlock.v1.jobs_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_JOBSTATE']._serialized_start=3415
-  _globals['_JOBSTATE']._serialized_end=3595
-  _globals['_LOGSOURCE']._serialized_start=3597
-  _globals['_LOGSOURCE']._serialized_end=3682
-  _globals['_FAILUREREASON']._serialized_start=3685
-  _globals['_FAILUREREASON']._serialized_end=4125
-  _globals['_EVENTKIND']._serialized_start=4128
-  _globals['_EVENTKIND']._serialized_end=4307
-  _globals['_JOB']._serialized_start=162
-  _globals['_JOB']._serialized_end=606
-  _globals['_JOBEVENT']._serialized_start=609
-  _globals['_JOBEVENT']._serialized_end=913
-  _globals['_STATECHANGE']._serialized_start=916
-  _globals['_STATECHANGE']._serialized_end=1068
-  _globals['_LOGOUTPUT']._serialized_start=1070
-  _globals['_LOGOUTPUT']._serialized_end=1157
-  _globals['_JOBWARNING']._serialized_start=1159
-  _globals['_JOBWARNING']._serialized_end=1202
-  _globals['_JOBFAILURE']._serialized_start=1205
-  _globals['_JOBFAILURE']._serialized_end=1424
-  _globals['_JOBTIMES']._serialized_start=1427
-  _globals['_JOBTIMES']._serialized_end=1635
-  _globals['_JOBUSAGE']._serialized_start=1638
-  _globals['_JOBUSAGE']._serialized_end=1837
-  _globals['_JOBOPTIONS']._serialized_start=1839
-  _globals['_JOBOPTIONS']._serialized_end=1940
-  _globals['_RUNPROGRAMREQUEST']._serialized_start=1943
-  _globals['_RUNPROGRAMREQUEST']._serialized_end=2143
-  _globals['_RUNPROGRAMRESPONSE']._serialized_start=2145
-  _globals['_RUNPROGRAMRESPONSE']._serialized_end=2195
-  _globals['_GETJOBREQUEST']._serialized_start=2197
-  _globals['_GETJOBREQUEST']._serialized_end=2252
-  _globals['_GETJOBRESPONSE']._serialized_start=2254
-  _globals['_GETJOBRESPONSE']._serialized_end=2300
-  _globals['_LISTJOBSREQUEST']._serialized_start=2303
-  _globals['_LISTJOBSREQUEST']._serialized_end=2596
-  _globals['_LISTJOBSRESPONSE']._serialized_start=2598
-  _globals['_LISTJOBSRESPONSE']._serialized_end=2672
-  _globals['_WATCHJOBREQUEST']._serialized_start=2674
-  _globals['_WATCHJOBREQUEST']._serialized_end=2790
-  _globals['_WATCHJOBRESPONSE']._serialized_start=2792
-  _globals['_WATCHJOBRESPONSE']._serialized_end=2874
-  _globals['_WATCHJOBSREQUEST']._serialized_start=2876
-  _globals['_WATCHJOBSREQUEST']._serialized_end=2976
-  _globals['_WATCHJOBSRESPONSE']._serialized_start=2978
-  _globals['_WATCHJOBSRESPONSE']._serialized_end=3052
-  _globals['_JOBENTRY']._serialized_start=3054
-  _globals['_JOBENTRY']._serialized_end=3118
-  _globals['_CANCELJOBREQUEST']._serialized_start=3120
-  _globals['_CANCELJOBREQUEST']._serialized_end=3154
-  _globals['_CANCELJOBRESPONSE']._serialized_start=3156
-  _globals['_CANCELJOBRESPONSE']._serialized_end=3205
-  _globals['_UPDATEJOBREQUEST']._serialized_start=3207
-  _globals['_UPDATEJOBREQUEST']._serialized_end=3304
-  _globals['_UPDATEJOBRESPONSE']._serialized_start=3306
-  _globals['_UPDATEJOBRESPONSE']._serialized_end=3355
-  _globals['_DELETEJOBREQUEST']._serialized_start=3357
-  _globals['_DELETEJOBREQUEST']._serialized_end=3391
-  _globals['_DELETEJOBRESPONSE']._serialized_start=3393
-  _globals['_DELETEJOBRESPONSE']._serialized_end=3412
-  _globals['_JOBSERVICE']._serialized_start=4310
-  _globals['_JOBSERVICE']._serialized_end=4906
+  _globals['_JOBSTATE']._serialized_start=3485
+  _globals['_JOBSTATE']._serialized_end=3665
+  _globals['_LOGSOURCE']._serialized_start=3667
+  _globals['_LOGSOURCE']._serialized_end=3752
+  _globals['_FAILUREREASON']._serialized_start=3755
+  _globals['_FAILUREREASON']._serialized_end=4382
+  _globals['_EVENTKIND']._serialized_start=4385
+  _globals['_EVENTKIND']._serialized_end=4564
+  _globals['_JOB']._serialized_start=187
+  _globals['_JOB']._serialized_end=631
+  _globals['_JOBEVENT']._serialized_start=634
+  _globals['_JOBEVENT']._serialized_end=938
+  _globals['_STATECHANGE']._serialized_start=941
+  _globals['_STATECHANGE']._serialized_end=1093
+  _globals['_LOGOUTPUT']._serialized_start=1095
+  _globals['_LOGOUTPUT']._serialized_end=1182
+  _globals['_JOBWARNING']._serialized_start=1184
+  _globals['_JOBWARNING']._serialized_end=1227
+  _globals['_JOBFAILURE']._serialized_start=1230
+  _globals['_JOBFAILURE']._serialized_end=1449
+  _globals['_JOBTIMES']._serialized_start=1452
+  _globals['_JOBTIMES']._serialized_end=1660
+  _globals['_JOBUSAGE']._serialized_start=1663
+  _globals['_JOBUSAGE']._serialized_end=1862
+  _globals['_JOBOPTIONS']._serialized_start=1865
+  _globals['_JOBOPTIONS']._serialized_end=2010
+  _globals['_RUNPROGRAMREQUEST']._serialized_start=2013
+  _globals['_RUNPROGRAMREQUEST']._serialized_end=2213
+  _globals['_RUNPROGRAMRESPONSE']._serialized_start=2215
+  _globals['_RUNPROGRAMRESPONSE']._serialized_end=2265
+  _globals['_GETJOBREQUEST']._serialized_start=2267
+  _globals['_GETJOBREQUEST']._serialized_end=2322
+  _globals['_GETJOBRESPONSE']._serialized_start=2324
+  _globals['_GETJOBRESPONSE']._serialized_end=2370
+  _globals['_LISTJOBSREQUEST']._serialized_start=2373
+  _globals['_LISTJOBSREQUEST']._serialized_end=2666
+  _globals['_LISTJOBSRESPONSE']._serialized_start=2668
+  _globals['_LISTJOBSRESPONSE']._serialized_end=2742
+  _globals['_WATCHJOBREQUEST']._serialized_start=2744
+  _globals['_WATCHJOBREQUEST']._serialized_end=2860
+  _globals['_WATCHJOBRESPONSE']._serialized_start=2862
+  _globals['_WATCHJOBRESPONSE']._serialized_end=2944
+  _globals['_WATCHJOBSREQUEST']._serialized_start=2946
+  _globals['_WATCHJOBSREQUEST']._serialized_end=3046
+  _globals['_WATCHJOBSRESPONSE']._serialized_start=3048
+  _globals['_WATCHJOBSRESPONSE']._serialized_end=3122
+  _globals['_JOBENTRY']._serialized_start=3124
+  _globals['_JOBENTRY']._serialized_end=3188
+  _globals['_CANCELJOBREQUEST']._serialized_start=3190
+  _globals['_CANCELJOBREQUEST']._serialized_end=3224
+  _globals['_CANCELJOBRESPONSE']._serialized_start=3226
+  _globals['_CANCELJOBRESPONSE']._serialized_end=3275
+  _globals['_UPDATEJOBREQUEST']._serialized_start=3277
+  _globals['_UPDATEJOBREQUEST']._serialized_end=3374
+  _globals['_UPDATEJOBRESPONSE']._serialized_start=3376
+  _globals['_UPDATEJOBRESPONSE']._serialized_end=3425
+  _globals['_DELETEJOBREQUEST']._serialized_start=3427
+  _globals['_DELETEJOBREQUEST']._serialized_end=3461
+  _globals['_DELETEJOBRESPONSE']._serialized_start=3463
+  _globals['_DELETEJOBRESPONSE']._serialized_end=3482
+  _globals['_JOBSERVICE']._serialized_start=4567
+  _globals['_JOBSERVICE']._serialized_end=5163
 # @@protoc_insertion_point(module_scope)

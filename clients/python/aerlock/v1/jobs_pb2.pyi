@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+from aerlock.v1 import limits_pb2 as _limits_pb2
 from aerlock.v1 import values_pb2 as _values_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
@@ -111,6 +112,16 @@ class _FailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Failure
     """An input cannot be read as what it claims to be, such as QPY that is
     broken; the message names the input.
     """
+    FAILURE_REASON_THREAD_LIMIT: _FailureReason.ValueType  # 13
+    """It started more threads than a cell may have."""
+    FAILURE_REASON_SCRATCH_BYTES_LIMIT: _FailureReason.ValueType  # 14
+    """Its files in /tmp and /dev/shm took more bytes than they may."""
+    FAILURE_REASON_SCRATCH_FILES_LIMIT: _FailureReason.ValueType  # 15
+    """It made more files in /tmp and /dev/shm than there may be."""
+    FAILURE_REASON_OPEN_FILES_LIMIT: _FailureReason.ValueType  # 16
+    """It opened more files at a time than it may."""
+    FAILURE_REASON_EVENT_RATE_LIMIT: _FailureReason.ValueType  # 17
+    """It published interim results faster than it may."""
 
 class FailureReason(_FailureReason, metaclass=_FailureReasonEnumTypeWrapper): ...
 
@@ -141,6 +152,16 @@ FAILURE_REASON_INVALID_INPUT: FailureReason.ValueType  # 12
 """An input cannot be read as what it claims to be, such as QPY that is
 broken; the message names the input.
 """
+FAILURE_REASON_THREAD_LIMIT: FailureReason.ValueType  # 13
+"""It started more threads than a cell may have."""
+FAILURE_REASON_SCRATCH_BYTES_LIMIT: FailureReason.ValueType  # 14
+"""Its files in /tmp and /dev/shm took more bytes than they may."""
+FAILURE_REASON_SCRATCH_FILES_LIMIT: FailureReason.ValueType  # 15
+"""It made more files in /tmp and /dev/shm than there may be."""
+FAILURE_REASON_OPEN_FILES_LIMIT: FailureReason.ValueType  # 16
+"""It opened more files at a time than it may."""
+FAILURE_REASON_EVENT_RATE_LIMIT: FailureReason.ValueType  # 17
+"""It published interim results faster than it may."""
 Global___FailureReason: _TypeAlias = FailureReason  # noqa: Y015
 
 class _EventKind:
@@ -393,6 +414,7 @@ class JobWarning(_message.Message):
     - RETURN_VALUE_MISMATCH: the final result is not what return_values_schema
       says.
     Both are found in the cell: a program may also claim them.
+    - LOG_LIMIT: stdout and stderr took more bytes than are kept.
     """
     message: _builtins.str
     """A sentence, for people."""
@@ -430,7 +452,7 @@ class JobFailure(_message.Message):
     own frames.
     """
     limit: _builtins.float
-    """The limit that was hit and the use that hit it, in seconds or bytes."""
+    """The limit that was hit and the use that hit it, in the unit of the limit."""
     used: _builtins.float
     signal: _builtins.int
     """The signal that ended the program."""
@@ -568,6 +590,7 @@ class JobOptions(_message.Message):
     IMAGE_FIELD_NUMBER: _builtins.int
     LOG_LEVEL_FIELD_NUMBER: _builtins.int
     MAX_EXECUTION_TIME_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
     image: _builtins.str
     """The environment to run in, one of GetServerInfoResponse.environments; empty
     is "default". The original's name for it.
@@ -582,16 +605,23 @@ class JobOptions(_message.Message):
         system's limit counts; unset leaves the other two.
         """
 
+    @_builtins.property
+    def limits(self) -> _limits_pb2.ResourceLimits:
+        """What this job may use, where that is less than its program and the executor
+        allow.
+        """
+
     def __init__(
         self,
         *,
         image: _builtins.str = ...,
         log_level: _builtins.str = ...,
         max_execution_time: _duration_pb2.Duration | None = ...,
+        limits: _limits_pb2.ResourceLimits | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["max_execution_time", b"max_execution_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "max_execution_time", b"max_execution_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "log_level", b"log_level", "max_execution_time", b"max_execution_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "limits", b"limits", "log_level", b"log_level", "max_execution_time", b"max_execution_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -22,13 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from aerlock.v1 import limits_pb2 as aerlock_dot_v1_dot_limits__pb2
 from aerlock.v1 import values_pb2 as aerlock_dot_v1_dot_values__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61\x65rlock/v1/programs.proto\x12\naerlock.v1\x1a\x17\x61\x65rlock/v1/values.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x04\n\x07Program\x12\x12\n\nprogram_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x05\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\r\n\x05owner\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04name\x18\x07 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x08 \x01(\t\x12\x35\n\x12max_execution_time\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\nvisibility\x18\n \x01(\x0e\x32\x16.aerlock.v1.Visibility\x12=\n\x14\x62\x61\x63kend_requirements\x18\x0b \x01(\x0b\x32\x1f.aerlock.v1.BackendRequirements\x12\x19\n\x11parameters_schema\x18\x0c \x01(\t\x12\x1c\n\x14return_values_schema\x18\r \x01(\t\x12\x1e\n\x16interim_results_schema\x18\x0e \x01(\t\x12)\n\nparameters\x18\x0f \x03(\x0b\x32\x15.aerlock.v1.Parameter\x12)\n\x06source\x18\x10 \x01(\x0b\x32\x19.aerlock.v1.ProgramSource\x12\x16\n\x0e\x63ontent_sha256\x18\x11 \x01(\t\"\x90\x01\n\tParameter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\r\n\x05types\x18\x03 \x03(\t\x12\x10\n\x08required\x18\x04 \x01(\x08\x12-\n\rdefault_value\x18\x05 \x01(\x0b\x32\x11.aerlock.v1.ValueH\x00\x88\x01\x01\x42\x10\n\x0e_default_value\"j\n\x13\x42\x61\x63kendRequirements\x12\x1b\n\x0emin_num_qubits\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12#\n\x05other\x18\x02 \x01(\x0b\x32\x14.aerlock.v1.MapValueB\x11\n\x0f_min_num_qubits\"r\n\rProgramSource\x12\x33\n\x05\x66iles\x18\x01 \x03(\x0b\x32$.aerlock.v1.ProgramSource.FilesEntry\x1a,\n\nFilesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\"P\n\x14UploadProgramRequest\x12$\n\x07program\x18\x01 \x01(\x0b\x32\x13.aerlock.v1.Program\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"=\n\x15UploadProgramResponse\x12$\n\x07program\x18\x01 \x01(\x0b\x32\x13.aerlock.v1.Program\"`\n\x11GetProgramRequest\x12\x12\n\nprogram_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x05\x12%\n\x04view\x18\x03 \x01(\x0e\x32\x17.aerlock.v1.ProgramView\":\n\x12GetProgramResponse\x12$\n\x07program\x18\x01 \x01(\x0b\x32\x13.aerlock.v1.Program\"\xac\x01\n\x13ListProgramsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08order_by\x18\x03 \x01(\t\x12\x13\n\x0bname_prefix\x18\x04 \x01(\t\x12\r\n\x05owner\x18\x05 \x01(\t\x12*\n\nvisibility\x18\x06 \x01(\x0e\x32\x16.aerlock.v1.Visibility\x12\x0c\n\x04text\x18\x07 \x01(\t\"V\n\x14ListProgramsResponse\x12%\n\x08programs\x18\x01 \x03(\x0b\x32\x13.aerlock.v1.Program\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"X\n\x1bListProgramRevisionsRequest\x12\x12\n\nprogram_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x1cListProgramRevisionsResponse\x12%\n\x08programs\x18\x01 \x03(\x0b\x32\x13.aerlock.v1.Program\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x84\x01\n\x14UpdateProgramRequest\x12$\n\x07program\x18\x01 \x01(\x0b\x32\x13.aerlock.v1.Program\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x15\n\rfrom_revision\x18\x03 \x01(\x05\"=\n\x15UpdateProgramResponse\x12$\n\x07program\x18\x01 \x01(\x0b\x32\x13.aerlock.v1.Program\"*\n\x14\x44\x65leteProgramRequest\x12\x12\n\nprogram_id\x18\x01 \x01(\t\"\x17\n\x15\x44\x65leteProgramResponse\"F\n\x0cProgramGrant\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12%\n\x05level\x18\x02 \x01(\x0e\x32\x16.aerlock.v1.GrantLevel\"U\n\x16SetProgramGrantRequest\x12\x12\n\nprogram_id\x18\x01 \x01(\t\x12\'\n\x05grant\x18\x02 \x01(\x0b\x32\x18.aerlock.v1.ProgramGrant\"B\n\x17SetProgramGrantResponse\x12\'\n\x05grant\x18\x01 \x01(\x0b\x32\x18.aerlock.v1.ProgramGrant\"@\n\x19\x44\x65leteProgramGrantRequest\x12\x12\n\nprogram_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\"\x1c\n\x1a\x44\x65leteProgramGrantResponse\"U\n\x18ListProgramGrantsRequest\x12\x12\n\nprogram_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x19ListProgramGrantsResponse\x12(\n\x06grants\x18\x01 \x03(\x0b\x32\x18.aerlock.v1.ProgramGrant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*W\n\nVisibility\x12\x1a\n\x16VISIBILITY_UNSPECIFIED\x10\x00\x12\x16\n\x12VISIBILITY_PRIVATE\x10\x01\x12\x15\n\x11VISIBILITY_PUBLIC\x10\x02*Z\n\x0bProgramView\x12\x1c\n\x18PROGRAM_VIEW_UNSPECIFIED\x10\x00\x12\x16\n\x12PROGRAM_VIEW_BASIC\x10\x01\x12\x15\n\x11PROGRAM_VIEW_FULL\x10\x02*l\n\nGrantLevel\x12\x1b\n\x17GRANT_LEVEL_UNSPECIFIED\x10\x00\x12\x13\n\x0fGRANT_LEVEL_RUN\x10\x01\x12\x14\n\x10GRANT_LEVEL_READ\x10\x02\x12\x16\n\x12GRANT_LEVEL_MANAGE\x10\x03\x32\xc0\x06\n\x0eProgramService\x12T\n\rUploadProgram\x12 .aerlock.v1.UploadProgramRequest\x1a!.aerlock.v1.UploadProgramResponse\x12K\n\nGetProgram\x12\x1d.aerlock.v1.GetProgramRequest\x1a\x1e.aerlock.v1.GetProgramResponse\x12Q\n\x0cListPrograms\x12\x1f.aerlock.v1.ListProgramsRequest\x1a .aerlock.v1.ListProgramsResponse\x12i\n\x14ListProgramRevisions\x12\'.aerlock.v1.ListProgramRevisionsRequest\x1a(.aerlock.v1.ListProgramRevisionsResponse\x12T\n\rUpdateProgram\x12 .aerlock.v1.UpdateProgramRequest\x1a!.aerlock.v1.UpdateProgramResponse\x12T\n\rDeleteProgram\x12 .aerlock.v1.DeleteProgramRequest\x1a!.aerlock.v1.DeleteProgramResponse\x12Z\n\x0fSetProgramGrant\x12\".aerlock.v1.SetProgramGrantRequest\x1a#.aerlock.v1.SetProgramGrantResponse\x12\x63\n\x12\x44\x65leteProgramGrant\x12%.aerlock.v1.DeleteProgramGrantRequest\x1a&.aerlock.v1.DeleteProgramGrantResponse\x12`\n\x11ListProgramGrants\x12$.aerlock.v1.ListProgramGrantsRequest\x1a%.aerlock.v1.ListProgramGrantsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61\x65rlock/v1/programs.proto\x12\naerlock.v1\x1a\x17\x61\x65rlock/v1/limits.proto\x1a\x17\x61\x65rlock/v1/values.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe6\x04\n\x07Program\x12\x12\n\nprogram_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x05\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\r\n\x05owner\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04name\x18\x07 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x08 \x01(\t\x12\x35\n\x12max_execution_time\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\nvisibility\x18\n \x01(\x0e\x32\x16.aerlock.v1.Visibility\x12=\n\x14\x62\x61\x63kend_requirements\x18\x0b \x01(\x0b\x32\x1f.aerlock.v1.BackendRequirements\x12\x19\n\x11parameters_schema\x18\x0c \x01(\t\x12\x1c\n\x14return_values_schema\x18\r \x01(\t\x12\x1e\n\x16interim_results_schema\x18\x0e \x01(\t\x12)\n\nparameters\x18\x0f \x03(\x0b\x32\x15.aerlock.v1.Parameter\x12)\n\x06source\x18\x10 \x01(\x0b\x32\x19.aerlock.v1.ProgramSource\x12\x16\n\x0e\x63ontent_sha256\x18\x11 \x01(\t\x12*\n\x06limits\x18\x12 \x01(\x0b\x32\x1a.aerlock.v1.ResourceLimits\"\x90\x01\n\tParameter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\r\n\x05types\x18\x03 \x03(\t\x12\x10\n\x08required\x18\x04 \x01(\x08\x12-\n\rdefault_value\x18\x05 \x01(\x0b\x32\x11.aerlock.v1.ValueH\x00\x88\x01\x01\x42\x10\n\x0e_default_value\"j\n\x13\x42\x61\x63kendRequirements\x12\x1b\n\x0emin_num_qubits\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12#\n\x05other\x18\x02 \x01(\x0b\x32\x14.aerlock.v1.MapValueB\x11\n\x0f_min_num_qubits\"r\n\rProgramSource\x12\x33\n\x05\x66iles\x18\x01 \x03(\x0b\x32$.aerlock.v1.ProgramSource.FilesEntry\x1a,\n\nFilesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\"P\n\x14UploadProgramRequest\x12$\n\x07program\x18\x01 \x01(\x0b\x32\x13.aerlock.v1.Program\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"=\n\x15UploadProgramResponse\x12$\n\x07program\x18\x01 \x01(\x0b\x32\x13.aerlock.v1.Program\"`\n\x11GetProgramRequest\x12\x12\n\nprogram_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x05\x12%\n\x04view\x18\x03 \x01(\x0e\x32\x17.aerlock.v1.ProgramView\":\n\x12GetProgramResponse\x12$\n\x07program\x18\x01 \x01(\x0b\x32\x13.aerlock.v1.Program\"\xac\x01\n\x13ListProgramsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08order_by\x18\x03 \x01(\t\x12\x13\n\x0bname_prefix\x18\x04 \x01(\t\x12\r\n\x05owner\x18\x05 \x01(\t\x12*\n\nvisibility\x18\x06 \x01(\x0e\x32\x16.aerlock.v1.Visibility\x12\x0c\n\x04text\x18\x07 \x01(\t\"V\n\x14ListProgramsResponse\x12%\n\x08programs\x18\x01 \x03(\x0b\x32\x13.aerlock.v1.Program\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"X\n\x1bListProgramRevisionsRequest\x12\x12\n\nprogram_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x1cListProgramRevisionsResponse\x12%\n\x08programs\x18\x01 \x03(\x0b\x32\x13.aerlock.v1.Program\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x84\x01\n\x14UpdateProgramRequest\x12$\n\x07program\x18\x01 \x01(\x0b\x32\x13.aerlock.v1.Program\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x15\n\rfrom_revision\x18\x03 \x01(\x05\"=\n\x15UpdateProgramResponse\x12$\n\x07program\x18\x01 \x01(\x0b\x32\x13.aerlock.v1.Program\"*\n\x14\x44\x65leteProgramRequest\x12\x12\n\nprogram_id\x18\x01 \x01(\t\"\x17\n\x15\x44\x65leteProgramResponse\"F\n\x0cProgramGrant\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12%\n\x05level\x18\x02 \x01(\x0e\x32\x16.aerlock.v1.GrantLevel\"U\n\x16SetProgramGrantRequest\x12\x12\n\nprogram_id\x18\x01 \x01(\t\x12\'\n\x05grant\x18\x02 \x01(\x0b\x32\x18.aerlock.v1.ProgramGrant\"B\n\x17SetProgramGrantResponse\x12\'\n\x05grant\x18\x01 \x01(\x0b\x32\x18.aerlock.v1.ProgramGrant\"@\n\x19\x44\x65leteProgramGrantRequest\x12\x12\n\nprogram_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\"\x1c\n\x1a\x44\x65leteProgramGrantResponse\"U\n\x18ListProgramGrantsRequest\x12\x12\n\nprogram_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x19ListProgramGrantsResponse\x12(\n\x06grants\x18\x01 \x03(\x0b\x32\x18.aerlock.v1.ProgramGrant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*W\n\nVisibility\x12\x1a\n\x16VISIBILITY_UNSPECIFIED\x10\x00\x12\x16\n\x12VISIBILITY_PRIVATE\x10\x01\x12\x15\n\x11VISIBILITY_PUBLIC\x10\x02*Z\n\x0bProgramView\x12\x1c\n\x18PROGRAM_VIEW_UNSPECIFIED\x10\x00\x12\x16\n\x12PROGRAM_VIEW_BASIC\x10\x01\x12\x15\n\x11PROGRAM_VIEW_FULL\x10\x02*l\n\nGrantLevel\x12\x1b\n\x17GRANT_LEVEL_UNSPECIFIED\x10\x00\x12\x13\n\x0fGRANT_LEVEL_RUN\x10\x01\x12\x14\n\x10GRANT_LEVEL_READ\x10\x02\x12\x16\n\x12GRANT_LEVEL_MANAGE\x10\x03\x32\xc0\x06\n\x0eProgramService\x12T\n\rUploadProgram\x12 .aerlock.v1.UploadProgramRequest\x1a!.aerlock.v1.UploadProgramResponse\x12K\n\nGetProgram\x12\x1d.aerlock.v1.GetProgramRequest\x1a\x1e.aerlock.v1.GetProgramResponse\x12Q\n\x0cListPrograms\x12\x1f.aerlock.v1.ListProgramsRequest\x1a .aerlock.v1.ListProgramsResponse\x12i\n\x14ListProgramRevisions\x12\'.aerlock.v1.ListProgramRevisionsRequest\x1a(.aerlock.v1.ListProgramRevisionsResponse\x12T\n\rUpdateProgram\x12 .aerlock.v1.UpdateProgramRequest\x1a!.aerlock.v1.UpdateProgramResponse\x12T\n\rDeleteProgram\x12 .aerlock.v1.DeleteProgramRequest\x1a!.aerlock.v1.DeleteProgramResponse\x12Z\n\x0fSetProgramGrant\x12\".aerlock.v1.SetProgramGrantRequest\x1a#.aerlock.v1.SetProgramGrantResponse\x12\x63\n\x12\x44\x65leteProgramGrant\x12%.aerlock.v1.DeleteProgramGrantRequest\x1a&.aerlock.v1.DeleteProgramGrantResponse\x12`\n\x11ListProgramGrants\x12$.aerlock.v1.ListProgramGrantsRequest\x1a%.aerlock.v1.ListProgramGrantsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,60 +38,60 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PROGRAMSOURCE_FILESENTRY']._loaded_options = None
   _globals['_PROGRAMSOURCE_FILESENTRY']._serialized_options = b'8\001'
-  _globals['_VISIBILITY']._serialized_start=2634
-  _globals['_VISIBILITY']._serialized_end=2721
-  _globals['_PROGRAMVIEW']._serialized_start=2723
-  _globals['_PROGRAMVIEW']._serialized_end=2813
-  _globals['_GRANTLEVEL']._serialized_start=2815
-  _globals['_GRANTLEVEL']._serialized_end=2923
-  _globals['_PROGRAM']._serialized_start=166
-  _globals['_PROGRAM']._serialized_end=736
-  _globals['_PARAMETER']._serialized_start=739
-  _globals['_PARAMETER']._serialized_end=883
-  _globals['_BACKENDREQUIREMENTS']._serialized_start=885
-  _globals['_BACKENDREQUIREMENTS']._serialized_end=991
-  _globals['_PROGRAMSOURCE']._serialized_start=993
-  _globals['_PROGRAMSOURCE']._serialized_end=1107
-  _globals['_PROGRAMSOURCE_FILESENTRY']._serialized_start=1063
-  _globals['_PROGRAMSOURCE_FILESENTRY']._serialized_end=1107
-  _globals['_UPLOADPROGRAMREQUEST']._serialized_start=1109
-  _globals['_UPLOADPROGRAMREQUEST']._serialized_end=1189
-  _globals['_UPLOADPROGRAMRESPONSE']._serialized_start=1191
-  _globals['_UPLOADPROGRAMRESPONSE']._serialized_end=1252
-  _globals['_GETPROGRAMREQUEST']._serialized_start=1254
-  _globals['_GETPROGRAMREQUEST']._serialized_end=1350
-  _globals['_GETPROGRAMRESPONSE']._serialized_start=1352
-  _globals['_GETPROGRAMRESPONSE']._serialized_end=1410
-  _globals['_LISTPROGRAMSREQUEST']._serialized_start=1413
-  _globals['_LISTPROGRAMSREQUEST']._serialized_end=1585
-  _globals['_LISTPROGRAMSRESPONSE']._serialized_start=1587
-  _globals['_LISTPROGRAMSRESPONSE']._serialized_end=1673
-  _globals['_LISTPROGRAMREVISIONSREQUEST']._serialized_start=1675
-  _globals['_LISTPROGRAMREVISIONSREQUEST']._serialized_end=1763
-  _globals['_LISTPROGRAMREVISIONSRESPONSE']._serialized_start=1765
-  _globals['_LISTPROGRAMREVISIONSRESPONSE']._serialized_end=1859
-  _globals['_UPDATEPROGRAMREQUEST']._serialized_start=1862
-  _globals['_UPDATEPROGRAMREQUEST']._serialized_end=1994
-  _globals['_UPDATEPROGRAMRESPONSE']._serialized_start=1996
-  _globals['_UPDATEPROGRAMRESPONSE']._serialized_end=2057
-  _globals['_DELETEPROGRAMREQUEST']._serialized_start=2059
-  _globals['_DELETEPROGRAMREQUEST']._serialized_end=2101
-  _globals['_DELETEPROGRAMRESPONSE']._serialized_start=2103
-  _globals['_DELETEPROGRAMRESPONSE']._serialized_end=2126
-  _globals['_PROGRAMGRANT']._serialized_start=2128
-  _globals['_PROGRAMGRANT']._serialized_end=2198
-  _globals['_SETPROGRAMGRANTREQUEST']._serialized_start=2200
-  _globals['_SETPROGRAMGRANTREQUEST']._serialized_end=2285
-  _globals['_SETPROGRAMGRANTRESPONSE']._serialized_start=2287
-  _globals['_SETPROGRAMGRANTRESPONSE']._serialized_end=2353
-  _globals['_DELETEPROGRAMGRANTREQUEST']._serialized_start=2355
-  _globals['_DELETEPROGRAMGRANTREQUEST']._serialized_end=2419
-  _globals['_DELETEPROGRAMGRANTRESPONSE']._serialized_start=2421
-  _globals['_DELETEPROGRAMGRANTRESPONSE']._serialized_end=2449
-  _globals['_LISTPROGRAMGRANTSREQUEST']._serialized_start=2451
-  _globals['_LISTPROGRAMGRANTSREQUEST']._serialized_end=2536
-  _globals['_LISTPROGRAMGRANTSRESPONSE']._serialized_start=2538
-  _globals['_LISTPROGRAMGRANTSRESPONSE']._serialized_end=2632
-  _globals['_PROGRAMSERVICE']._serialized_start=2926
-  _globals['_PROGRAMSERVICE']._serialized_end=3758
+  _globals['_VISIBILITY']._serialized_start=2703
+  _globals['_VISIBILITY']._serialized_end=2790
+  _globals['_PROGRAMVIEW']._serialized_start=2792
+  _globals['_PROGRAMVIEW']._serialized_end=2882
+  _globals['_GRANTLEVEL']._serialized_start=2884
+  _globals['_GRANTLEVEL']._serialized_end=2992
+  _globals['_PROGRAM']._serialized_start=191
+  _globals['_PROGRAM']._serialized_end=805
+  _globals['_PARAMETER']._serialized_start=808
+  _globals['_PARAMETER']._serialized_end=952
+  _globals['_BACKENDREQUIREMENTS']._serialized_start=954
+  _globals['_BACKENDREQUIREMENTS']._serialized_end=1060
+  _globals['_PROGRAMSOURCE']._serialized_start=1062
+  _globals['_PROGRAMSOURCE']._serialized_end=1176
+  _globals['_PROGRAMSOURCE_FILESENTRY']._serialized_start=1132
+  _globals['_PROGRAMSOURCE_FILESENTRY']._serialized_end=1176
+  _globals['_UPLOADPROGRAMREQUEST']._serialized_start=1178
+  _globals['_UPLOADPROGRAMREQUEST']._serialized_end=1258
+  _globals['_UPLOADPROGRAMRESPONSE']._serialized_start=1260
+  _globals['_UPLOADPROGRAMRESPONSE']._serialized_end=1321
+  _globals['_GETPROGRAMREQUEST']._serialized_start=1323
+  _globals['_GETPROGRAMREQUEST']._serialized_end=1419
+  _globals['_GETPROGRAMRESPONSE']._serialized_start=1421
+  _globals['_GETPROGRAMRESPONSE']._serialized_end=1479
+  _globals['_LISTPROGRAMSREQUEST']._serialized_start=1482
+  _globals['_LISTPROGRAMSREQUEST']._serialized_end=1654
+  _globals['_LISTPROGRAMSRESPONSE']._serialized_start=1656
+  _globals['_LISTPROGRAMSRESPONSE']._serialized_end=1742
+  _globals['_LISTPROGRAMREVISIONSREQUEST']._serialized_start=1744
+  _globals['_LISTPROGRAMREVISIONSREQUEST']._serialized_end=1832
+  _globals['_LISTPROGRAMREVISIONSRESPONSE']._serialized_start=1834
+  _globals['_LISTPROGRAMREVISIONSRESPONSE']._serialized_end=1928
+  _globals['_UPDATEPROGRAMREQUEST']._serialized_start=1931
+  _globals['_UPDATEPROGRAMREQUEST']._serialized_end=2063
+  _globals['_UPDATEPROGRAMRESPONSE']._serialized_start=2065
+  _globals['_UPDATEPROGRAMRESPONSE']._serialized_end=2126
+  _globals['_DELETEPROGRAMREQUEST']._serialized_start=2128
+  _globals['_DELETEPROGRAMREQUEST']._serialized_end=2170
+  _globals['_DELETEPROGRAMRESPONSE']._serialized_start=2172
+  _globals['_DELETEPROGRAMRESPONSE']._serialized_end=2195
+  _globals['_PROGRAMGRANT']._serialized_start=2197
+  _globals['_PROGRAMGRANT']._serialized_end=2267
+  _globals['_SETPROGRAMGRANTREQUEST']._serialized_start=2269
+  _globals['_SETPROGRAMGRANTREQUEST']._serialized_end=2354
+  _globals['_SETPROGRAMGRANTRESPONSE']._serialized_start=2356
+  _globals['_SETPROGRAMGRANTRESPONSE']._serialized_end=2422
+  _globals['_DELETEPROGRAMGRANTREQUEST']._serialized_start=2424
+  _globals['_DELETEPROGRAMGRANTREQUEST']._serialized_end=2488
+  _globals['_DELETEPROGRAMGRANTRESPONSE']._serialized_start=2490
+  _globals['_DELETEPROGRAMGRANTRESPONSE']._serialized_end=2518
+  _globals['_LISTPROGRAMGRANTSREQUEST']._serialized_start=2520
+  _globals['_LISTPROGRAMGRANTSREQUEST']._serialized_end=2605
+  _globals['_LISTPROGRAMGRANTSRESPONSE']._serialized_start=2607
+  _globals['_LISTPROGRAMGRANTSRESPONSE']._serialized_end=2701
+  _globals['_PROGRAMSERVICE']._serialized_start=2995
+  _globals['_PROGRAMSERVICE']._serialized_end=3827
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+from aerlock.v1 import limits_pb2 as _limits_pb2
 from aerlock.v1 import values_pb2 as _values_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
@@ -120,6 +121,7 @@ class Program(_message.Message):
     PARAMETERS_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     CONTENT_SHA256_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
     program_id: _builtins.str
     """Set by the server: the name and a random suffix for an upload, the plain
     name for a program that ships with the server.
@@ -183,6 +185,12 @@ class Program(_message.Message):
     def source(self) -> Global___ProgramSource:
         """Required at upload. Returned only in the FULL view."""
 
+    @_builtins.property
+    def limits(self) -> _limits_pb2.ResourceLimits:
+        """What a job of this program may use, where that is less than the executor
+        allows.
+        """
+
     def __init__(
         self,
         *,
@@ -203,10 +211,11 @@ class Program(_message.Message):
         parameters: _abc.Iterable[Global___Parameter] | None = ...,
         source: Global___ProgramSource | None = ...,
         content_sha256: _builtins.str = ...,
+        limits: _limits_pb2.ResourceLimits | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["backend_requirements", b"backend_requirements", "create_time", b"create_time", "max_execution_time", b"max_execution_time", "source", b"source", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["backend_requirements", b"backend_requirements", "create_time", b"create_time", "limits", b"limits", "max_execution_time", b"max_execution_time", "source", b"source", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_requirements", b"backend_requirements", "content_sha256", b"content_sha256", "create_time", b"create_time", "description", b"description", "etag", b"etag", "interim_results_schema", b"interim_results_schema", "max_execution_time", b"max_execution_time", "name", b"name", "owner", b"owner", "parameters", b"parameters", "parameters_schema", b"parameters_schema", "program_id", b"program_id", "return_values_schema", b"return_values_schema", "revision", b"revision", "source", b"source", "update_time", b"update_time", "visibility", b"visibility"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_requirements", b"backend_requirements", "content_sha256", b"content_sha256", "create_time", b"create_time", "description", b"description", "etag", b"etag", "interim_results_schema", b"interim_results_schema", "limits", b"limits", "max_execution_time", b"max_execution_time", "name", b"name", "owner", b"owner", "parameters", b"parameters", "parameters_schema", b"parameters_schema", "program_id", b"program_id", "return_values_schema", b"return_values_schema", "revision", b"revision", "source", b"source", "update_time", b"update_time", "visibility", b"visibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -575,9 +584,9 @@ class UpdateProgramRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Of name, description, max_execution_time, visibility, backend_requirements,
-        parameters_schema, return_values_schema, interim_results_schema and source,
-        or "*" for all of them. Where it is empty, the fields that are set.
+        """Of name, description, max_execution_time, limits, visibility,
+        backend_requirements, parameters_schema, return_values_schema,
+        interim_results_schema and source, or "*" for all of them. Where it is empty, the fields that are set.
         """
 
     def __init__(

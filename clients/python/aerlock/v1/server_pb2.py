@@ -22,19 +22,20 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from aerlock.v1 import limits_pb2 as aerlock_dot_v1_dot_limits__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x61\x65rlock/v1/server.proto\x12\naerlock.v1\"\x16\n\x14GetServerInfoRequest\"\xe3\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x16\n\x0eisolation_tier\x18\x03 \x01(\t\x12\x13\n\x0bqpy_version\x18\x04 \x01(\x05\x12\x16\n\x0eqiskit_version\x18\x05 \x01(\t\x12\x1e\n\x16max_inline_value_bytes\x18\x06 \x01(\x03\x12\x16\n\x0emax_blob_bytes\x18\x07 \x01(\x03\x12\x15\n\rcodec_version\x18\x08 \x01(\x05\x12\x14\n\x0c\x65nvironments\x18\t \x03(\t2e\n\rServerService\x12T\n\rGetServerInfo\x12 .aerlock.v1.GetServerInfoRequest\x1a!.aerlock.v1.GetServerInfoResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x61\x65rlock/v1/server.proto\x12\naerlock.v1\x1a\x17\x61\x65rlock/v1/limits.proto\"\x16\n\x14GetServerInfoRequest\"\xa3\x02\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x16\n\x0eisolation_tier\x18\x03 \x01(\t\x12\x13\n\x0bqpy_version\x18\x04 \x01(\x05\x12\x16\n\x0eqiskit_version\x18\x05 \x01(\t\x12\x1e\n\x16max_inline_value_bytes\x18\x06 \x01(\x03\x12\x16\n\x0emax_blob_bytes\x18\x07 \x01(\x03\x12\x15\n\rcodec_version\x18\x08 \x01(\x05\x12\x14\n\x0c\x65nvironments\x18\t \x03(\t\x12*\n\x06limits\x18\n \x01(\x0b\x32\x1a.aerlock.v1.ResourceLimits\x12\x12\n\nweaknesses\x18\x0b \x03(\t2e\n\rServerService\x12T\n\rGetServerInfo\x12 .aerlock.v1.GetServerInfoRequest\x1a!.aerlock.v1.GetServerInfoResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aerlock.v1.server_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETSERVERINFOREQUEST']._serialized_start=39
-  _globals['_GETSERVERINFOREQUEST']._serialized_end=61
-  _globals['_GETSERVERINFORESPONSE']._serialized_start=64
-  _globals['_GETSERVERINFORESPONSE']._serialized_end=291
-  _globals['_SERVERSERVICE']._serialized_start=293
-  _globals['_SERVERSERVICE']._serialized_end=394
+  _globals['_GETSERVERINFOREQUEST']._serialized_start=64
+  _globals['_GETSERVERINFOREQUEST']._serialized_end=86
+  _globals['_GETSERVERINFORESPONSE']._serialized_start=89
+  _globals['_GETSERVERINFORESPONSE']._serialized_end=380
+  _globals['_SERVERSERVICE']._serialized_start=382
+  _globals['_SERVERSERVICE']._serialized_end=483
 # @@protoc_insertion_point(module_scope)

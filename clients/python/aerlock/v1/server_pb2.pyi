@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+from aerlock.v1 import limits_pb2 as _limits_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -46,13 +47,15 @@ class GetServerInfoResponse(_message.Message):
     MAX_BLOB_BYTES_FIELD_NUMBER: _builtins.int
     CODEC_VERSION_FIELD_NUMBER: _builtins.int
     ENVIRONMENTS_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    WEAKNESSES_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """The version of Aerlock, as in "0.1.0"."""
     account: _builtins.str
     """The account whose token the caller sent."""
     isolation_tier: _builtins.str
-    """The tier of isolation that jobs run in ("full"); empty until an executor
-    has connected.
+    """The tier of isolation that jobs run in, "full", "reduced" or "none"; empty
+    until an executor has connected.
     """
     qpy_version: _builtins.int
     """The newest QPY version that the executor's Qiskit reads; 0 until an
@@ -76,6 +79,19 @@ class GetServerInfoResponse(_message.Message):
         until an executor has connected. The versions above are those of "default".
         """
 
+    @_builtins.property
+    def limits(self) -> _limits_pb2.ResourceLimits:
+        """What the executor's jobs may use at most; unset until an executor has
+        connected.
+        """
+
+    @_builtins.property
+    def weaknesses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is weaker here than it could be, a sentence each: a tier below "full",
+        both servers under one uid, no control groups. None where nothing is, and
+        until an executor has connected.
+        """
+
     def __init__(
         self,
         *,
@@ -88,10 +104,12 @@ class GetServerInfoResponse(_message.Message):
         max_blob_bytes: _builtins.int = ...,
         codec_version: _builtins.int = ...,
         environments: _abc.Iterable[_builtins.str] | None = ...,
+        limits: _limits_pb2.ResourceLimits | None = ...,
+        weaknesses: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "codec_version", b"codec_version", "environments", b"environments", "isolation_tier", b"isolation_tier", "max_blob_bytes", b"max_blob_bytes", "max_inline_value_bytes", b"max_inline_value_bytes", "qiskit_version", b"qiskit_version", "qpy_version", b"qpy_version", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "codec_version", b"codec_version", "environments", b"environments", "isolation_tier", b"isolation_tier", "limits", b"limits", "max_blob_bytes", b"max_blob_bytes", "max_inline_value_bytes", b"max_inline_value_bytes", "qiskit_version", b"qiskit_version", "qpy_version", b"qpy_version", "version", b"version", "weaknesses", b"weaknesses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
