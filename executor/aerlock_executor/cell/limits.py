@@ -54,7 +54,7 @@ def apply_fixed(limits: CellLimits) -> None:
 
 def apply_memory(allowance: int) -> None:
     """Lets the process allocate ``allowance`` bytes beyond what it has now; raises OSError."""
-    status = _own_status()
+    status = measure_memory()
     for kind, limit in (
         (resource.RLIMIT_DATA, status["VmData"] + allowance),
         (resource.RLIMIT_AS, status["VmSize"] + allowance + _ADDRESS_SPACE_SLACK),
@@ -84,8 +84,8 @@ def _lower(kind: int, soft: int, hard: int) -> None:
     resource.setrlimit(kind, (soft, hard))
 
 
-def _own_status() -> dict[str, int]:
-    """Sizes from /proc/self/statm in bytes; zero where there is no /proc (the limits are then tighter)."""
+def measure_memory() -> dict[str, int]:
+    """VmSize and VmData of this process in bytes; zero without /proc (the limits are then tighter)."""
     try:
         fields = Path("/proc/self/statm").read_text().split()
     except OSError:

@@ -15,8 +15,8 @@ from aerlock_executor.cell import failures, frames, limits, program_files, signa
 from aerlock_executor.cell.inputs import InputBlobs, read_inputs
 from aerlock_executor.cell.limits import CellLimits
 from aerlock_executor.cell.messenger import JobMessenger
+from aerlock_executor.cell.rehearsal import rehearse
 from aerlock_executor.cell.result_checks import ResultChecks
-from aerlock_executor.cell.sample import run_sample
 from aerlock_executor.v1.cell_pb2 import CellFrame, CellReady, CellStart
 
 _VERBOSE_LIBRARIES = ("qiskit", "stevedore")
@@ -26,14 +26,14 @@ _NOT_STARTED = 70  # EX_SOFTWARE
 
 
 def run(input_fd: int, output_fd: int, cell_limits: CellLimits, warm: bool) -> NoReturn:
-    """Runs one job, after a sample where the cell has time to warm itself.
+    """Runs one job, after a rehearsal where the cell has time to warm itself.
 
     Ends the process without atexit handlers or finalizers, which are the program's.
     """
     status = _NOT_STARTED
     try:
         if warm:
-            run_sample()
+            rehearse()
         _part_from_zygote()
         frames.FrameWriter(output_fd).write(CellFrame(ready=_usage()).SerializeToString())
         message = frames.read_frame(input_fd)
