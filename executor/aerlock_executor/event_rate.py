@@ -12,16 +12,15 @@ RATE_SECONDS: Final = 5
 class EventRate:
     """Holds the interim results of `RATE_SECONDS` and empties at the rate, which may be infinite."""
 
-    def __init__(self, per_second: float) -> None:
+    def __init__(self, per_second: float, now: float | None = None) -> None:
         self._per_second = per_second
         self._room = per_second * RATE_SECONDS
         self._level = 0.0
-        self._now = self._empty_since = time.monotonic()
+        self._now = self._empty_since = time.monotonic() if now is None else now
         self._results = 0
 
-    def count(self, results: int) -> JobFailure | None:
-        """Takes in what a batch had; returns the failure of a job whose bucket overflows."""
-        now = time.monotonic()
+    def count(self, results: int, now: float) -> JobFailure | None:
+        """Takes in what a batch had at a time of the monotonic clock; returns the failure of one too many."""
         level = self._level - self._per_second * (now - self._now) if now > self._now else self._level
         if level <= 0:
             level, self._empty_since, self._results = 0.0, now, 0

@@ -128,12 +128,12 @@ class FrameReader:
         finally:
             self._append(events)
         if self._interim:
-            self._count_interim()
+            self._count_interim(begin)
         await asyncio.sleep(time.monotonic() - begin if FrameReader._running > 1 else 0)
 
-    def _count_interim(self) -> None:
+    def _count_interim(self, now: float) -> None:
         count, self._interim = self._interim, 0
-        if failure := self.rate.count(count):
+        if failure := self.rate.count(count, now):
             raise _RefusedError(failure)
 
     def _append(self, events: list[TaskEvent]) -> None:

@@ -1,15 +1,15 @@
-"""Every limit of a task: what it ends, with which reason, sentence, limit and use; and who cannot get round it."""
+"""Every limit of a task: its reason, its sentence, limit and use; and that no program gets round it."""
 
 import textwrap
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from integration.executor_driver import events_of, reason
+from integration.executor_driver import reason
 
 from aerlock import codec
 from aerlock.v1 import jobs_pb2
 from aerlock.v1.limits_pb2 import ResourceLimits
-from aerlock_executor.v1.executor_pb2 import GetExecutorInfoRequest, TaskLimits
+from aerlock_executor.v1.executor_pb2 import TaskLimits
 
 MIB = 1 << 20
 SPIN = "while True: pass"
