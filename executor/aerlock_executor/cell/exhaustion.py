@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
@@ -14,6 +15,8 @@ MOST_EXCEPTIONS: Final = 1000
 _SCRATCH: Final = "/tmp"  # noqa: S108 - the cell's own
 # As Python, and C++ and Rust through their bindings, say that a thread was refused.
 _NO_THREAD: Final = ("can't start new thread", os.strerror(errno.EAGAIN))
+# As NumPy says that a file takes no more.
+_SHORT_WRITE: Final = re.compile(r"\d+ requested and \d+ written")
 _PANIC: Final = "PanicException"
 
 Reason: TypeAlias = jobs_pb2.FailureReason.ValueType
@@ -63,6 +66,8 @@ def _limit(error: BaseException) -> Reason | None:
 
 def _limit_of_system(error: OSError) -> Reason | None:
     match error.errno:
+        case None if _SHORT_WRITE.search(str(error)):
+            return jobs_pb2.FAILURE_REASON_SCRATCH_BYTES_LIMIT
         case errno.EMFILE:
             return jobs_pb2.FAILURE_REASON_OPEN_FILES_LIMIT
         case errno.EFBIG:
