@@ -2,6 +2,9 @@
 
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -197,3 +200,22 @@ def test_program_without_limits_is_the_one_that_has_none_of_its_own(service):
         for limits in (None, {}, {"threads": 0}, ResourceLimits())
     }
     assert len(digests) == 1
+
+
+def test_session_of_limits_in_the_documentation_says_what_it_says(stack):
+    text = (Path(__file__).resolve().parents[2] / "docs/jobs.md").read_text()
+    (session,) = re.findall(
+        r"^```python\n(.*?)^```", text.split("## Limits\n")[1].split("\n## ")[0], re.M | re.S
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", session],
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    numbers, reason, *message = result.stdout.splitlines()
+    assert (numbers, reason) == ("67108864 16", "MEMORY_LIMIT")
+    assert any(line.endswith(" and the limit is 67,108,864.") for line in message)
