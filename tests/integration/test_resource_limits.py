@@ -339,6 +339,7 @@ def bounded(request):
     with executor_of_its_own(own_cgroup=request.param) as executor:
         executor.start(slots=2)
         assert request.param or not groups_of_cells(executor.process.pid)
+        executor.has_groups = request.param
         yield executor
 
 
@@ -403,3 +404,33 @@ threading.Event().wait(600)
         bounded.stub.CancelTask(CancelTaskRequest(task_id=request.task_id))
     for stream in streams:
         assert events_of(stream)[-1].ended.state == jobs_pb2.JOB_STATE_CANCELLED
+
+
+def test_memory_that_is_made_unwritable_is_bounded_too(bounded):
+    body = """
+import ctypes
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+taken = 0
+while (address := libc.mmap(None, 1 << 20, 3, 0x22, -1, 0)) != 2**64 - 1:
+    ctypes.memset(address, 1, 1 << 20)
+    libc.mprotect(address, 1 << 20, 1)
+    taken += 1 << 20
+return taken
+"""
+    limit = 64 * MIB
+    events = bounded.run(program(body), limits=limits(memory_bytes=limit, scratch_bytes=MIB))
+    ended = events[-1].ended
+    if ended.state == jobs_pb2.JOB_STATE_COMPLETED:
+        assert not (bounded.has_groups and "memory" in delegable())
+        assert result_of(events) <= limit + 300 * MIB
+    else:  # the kernel ended it
+        assert reason(events) == "MEMORY_LIMIT"
+        assert ended.failure.limit == limit
+        assert 0.9 * limit <= ended.failure.used <= limit + 40 * MIB
+        assert (
+            f"it used {int(ended.failure.used):,} bytes, and the limit is 67,108,864."
+            in ended.failure.message
+        )

@@ -38,14 +38,16 @@ def related(error: BaseException) -> Iterator[BaseException]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory was refused to the program; never raises."""
-    return limit_behind(error) == jobs_pb2.FAILURE_REASON_MEMORY_LIMIT
+    """Whether memory was refused to the program; never raises, and needs none for a plain MemoryError."""
+    return isinstance(error, MemoryError) or limit_behind(error) == jobs_pb2.FAILURE_REASON_MEMORY_LIMIT
 
 
 def limit_behind(error: BaseException) -> Reason | None:
     """The limit that an exception, or one that belongs to it, comes from; never raises."""
     try:
         return next((reason for one in related(error) if (reason := _limit(one))), None)
+    except MemoryError:  # there is not even enough to look
+        return jobs_pb2.FAILURE_REASON_MEMORY_LIMIT
     except BaseException:  # of the program's own methods, which may raise anything
         return None
 
