@@ -77,7 +77,7 @@ async def bare_cells(count: int, at_once: int) -> None:
     from aerlock_executor.v1.cell_pb2 import CellStart
     from aerlock_executor.zygote import CellLimits, Zygote
 
-    limits = CellLimits(2 << 30, 256 << 20, 128, 256, 256 << 20)
+    limits = CellLimits(2 << 30, 256 << 20, 16_384, 128, 256)
     zygote = await Zygote.start(limits, Interpreter.own())
     start = CellStart(backend_name="aer_simulator")
     start.source.files["program.py"] = b"def main(backend, user_messenger):\n    return None\n"
