@@ -109,7 +109,7 @@ def has_memory_for_thread() -> bool:
     """Whether there is room for the stack of one more thread."""
     limit = resource.getrlimit(resource.RLIMIT_DATA)[0]
     stack = threading.stack_size() or resource.getrlimit(resource.RLIMIT_STACK)[0]
-    return limit == resource.RLIM_INFINITY or _own_status()["VmData"] + stack <= limit
+    return limit == resource.RLIM_INFINITY or measure_memory()["VmData"] + stack <= limit
 
 
 def _lower(kind: int, soft: int, hard: int) -> None:
