@@ -49,10 +49,9 @@ _FILES = """
     pwritev pwritev2 read readlink readlinkat readv rename renameat renameat2 rmdir stat statfs statx
     symlink symlinkat truncate umask unlink unlinkat utime utimensat utimes write writev
 """
-_EVENTS = """
-    epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait eventfd eventfd2 pipe pipe2 poll
-    ppoll pselect6 select timerfd_create timerfd_gettime timerfd_settime
-"""
+# Not epoll: its watches stay when a descriptor is closed, so that one job can have all that the kernel gives
+# the uid, which is the executor's, too.
+_EVENTS = "eventfd eventfd2 pipe pipe2 timerfd_create timerfd_gettime timerfd_settime"
 _MEMORY = "brk membarrier mprotect mremap munmap"
 _SIGNALS = """
     alarm getitimer pause restart_syscall rt_sigaction rt_sigpending rt_sigprocmask rt_sigreturn
@@ -63,11 +62,11 @@ _PROCESS = """
     capget exit exit_group futex futex_waitv getcpu getegid geteuid getgid getgroups getpgid
     getpgrp getpid getppid getrandom getresgid getresuid getrlimit getrusage getsid gettid getuid rseq
     sched_get_priority_max sched_get_priority_min sched_getaffinity sched_getparam sched_getscheduler
-    sched_yield set_robust_list set_tid_address setrlimit sysinfo uname wait4 waitid
+    sched_yield set_robust_list set_tid_address sysinfo uname wait4 waitid
 """
 # A socket pair is what asyncio wakes its loop with. Without sendmsg no file
 # descriptor travels over it, without connect and addresses it leads nowhere.
-_SOCKETS = "getpeername getsockname getsockopt recvfrom shutdown"
+_SOCKETS = "getpeername getsockname getsockopt shutdown"
 
 # Not sendfile: a byte in a pipe or a socket holds its page, which no limit counts once the file is gone.
 _ALLOWED = " ".join((_FILES, _EVENTS, _MEMORY, _SIGNALS, _TIME, _PROCESS, _SOCKETS))
@@ -98,8 +97,13 @@ _IOCTL_REQUESTS = (0x541B, 0x5421, 0x5450, 0x5451, 0x5401, 0x5413)
 # PR_GET_PDEATHSIG PR_GET_DUMPABLE PR_SET_NAME PR_GET_NAME PR_GET_SECCOMP PR_CAPBSET_READ PR_GET_TIMERSLACK
 # PR_GET_NO_NEW_PRIVS
 _PRCTL_OPTIONS = (2, 3, 15, 16, 21, 23, 30, 39)
-# MADV_MERGEABLE, MADV_UNMERGEABLE (pages shared between jobs can be timed), MADV_HWPOISON, MADV_SOFT_OFFLINE
-_MADVISE_REFUSED = (12, 13, 100, 101)
+# MADV_MERGEABLE, MADV_UNMERGEABLE (pages shared between jobs can be timed), MADV_COLD, MADV_PAGEOUT (pages of
+# files that all read), MADV_HWPOISON, MADV_SOFT_OFFLINE
+_MADVISE_REFUSED = (12, 13, 20, 21, 100, 101)
+_RLIMIT_CORE = 4
+_LIMITS_BUT_CORE = tuple(kind for kind in range(16) if kind != _RLIMIT_CORE)
+_MSG_OOB = 1
+_ABOVE_15 = 0xFFFFFFF0
 
 _CHECKED = (
     # Threads, not processes: a job is one process, so that resource limits bound it exactly.
@@ -119,10 +123,19 @@ _CHECKED = (
     # Process 1 is the cell's init, which reports how the program ended.
     Rule("kill", _NOT_PERMITTED, (Check(0, (1,)),), ALLOW),
     Rule("tgkill", _NOT_PERMITTED, (Check(0, (1,)),), ALLOW),
-    Rule("prlimit64", ALLOW, (Check(0, (0,)),), _NOT_PERMITTED),
+    # With any limit but the 1 that it has, a crash would start the host's handler of core dumps.
+    Rule("prlimit64", ALLOW, (Check(0, (0,)), Check(1, _LIMITS_BUT_CORE)), _NOT_PERMITTED),
+    Rule("setrlimit", _NOT_PERMITTED, (Check(0, (_RLIMIT_CORE,)),), ALLOW),
     Rule("madvise", _NOT_PERMITTED, (Check(2, _MADVISE_REFUSED),), ALLOW),
     Rule("prctl", ALLOW, (Check(0, _PRCTL_OPTIONS),), _NOT_PERMITTED),
-    Rule("sendto", ALLOW, (Pointer(4),), _NOT_PERMITTED),
+    # A thread that waits for files holds them, also when their descriptors are closed and serve for others.
+    *(
+        Rule(name, ALLOW, (Check(argument, (0,), mask=_ABOVE_15),), fails(errno.EINVAL))
+        for name, argument in (("poll", 1), ("ppoll", 1), ("pselect6", 0), ("select", 0))
+    ),
+    # No MSG_OOB: nobody needs it, and kernels have been entered that way.
+    Rule("sendto", ALLOW, (Pointer(4), Check(3, (0,), mask=_MSG_OOB)), _NOT_PERMITTED),
+    Rule("recvfrom", ALLOW, (Check(3, (0,), mask=_MSG_OOB),), _NOT_PERMITTED),
     Rule("socketpair", ALLOW, (Check(0, (_AF_UNIX,)),), _NOT_PERMITTED),
 )
 
