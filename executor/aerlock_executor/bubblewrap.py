@@ -1,6 +1,5 @@
 """The bubblewrap command line: a minimal read-only root in which the zygote runs."""
 
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -46,17 +45,16 @@ def command(
 
 
 def _environment(limits: CellLimits) -> Iterator[str]:
-    # Pools of threads must fit into a cell's limit: OpenMP ends the process when it cannot start one.
-    workers = str(max(1, min(os.cpu_count() or 1, limits.threads // 4)))
+    pool_threads = str(limits.pool_threads)
     variables = {
         "HOME": "/tmp",  # noqa: S108 - inside the sandbox
         "LANG": "C.UTF-8",
         "MALLOC_ARENA_MAX": "2",
         "MIMALLOC_ARENA_RESERVE": "64MiB",
-        "OMP_NUM_THREADS": workers,
+        "OMP_NUM_THREADS": pool_threads,
         "OPENBLAS_NUM_THREADS": "1",
         "QISKIT_PARALLEL": "FALSE",
-        "RAYON_NUM_THREADS": workers,
+        "RAYON_NUM_THREADS": pool_threads,
         "TMPDIR": "/tmp",  # noqa: S108
         "TZ": "UTC",
     }

@@ -9,6 +9,7 @@ import grpc
 
 from aerlock.codec.bounds import ValueBoundsError, check_blob_ref
 from aerlock.v1.values_pb2 import BlobRef
+from aerlock_executor import limits
 from aerlock_executor.blobs import BlobStore
 from aerlock_executor.errors import (
     BlobOffsetError,
@@ -47,6 +48,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
             qpy_version=info.qpy_version,
             codec_version=info.codec_version,
             environments=self._supervisor.environments.names,
+            limits=limits.to_message(self._settings),
         )
 
     async def StartTask(  # noqa: N802, D102

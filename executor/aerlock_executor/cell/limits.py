@@ -2,8 +2,10 @@
 
 import os
 import resource
+import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 _MIB = 1 << 20
 
@@ -13,26 +15,46 @@ _ADDRESS_SPACE_SLACK = 256 * _MIB
 # The soft limits stay this far below the hard ones, so that a job that ran out
 # of memory can still be told so.
 _REPORT_RESERVE = 16 * _MIB
-# RLIMIT_NPROC counts tasks per user namespace: the stub and init are two of them.
-_OWN_PROCESSES = 2
+# Of the threads of a program: OpenMP's, Rust's, that of Aer's jobs and the main one.
+_SHARES_OF_POOLS = 4
 _SIGNALS_PENDING = 64
+
+OWN_PROCESSES: Final = 2
+"""The stub and init, which RLIMIT_NPROC and control groups count with the threads of the program."""
+SPARE_PROCESSES: Final = 1
+"""So many more RLIMIT_NPROC allows where a control group refuses, which counts what it has refused."""
 
 
 @dataclass(frozen=True)
 class CellLimits:
-    """Limits of every cell of one zygote.
+    """Limits of a cell.
 
     ``memory_bytes`` is what a program may allocate beyond the libraries that
-    are already loaded; ``scratch_bytes`` is what /tmp and /dev/shm hold
-    together; ``threads`` counts all threads of the program; ``file_bytes`` is
-    the size of one file.
+    are already loaded; ``scratch_bytes`` and ``scratch_files`` are what /tmp and
+    /dev/shm hold together; ``threads`` counts all threads of the program.
     """
 
     memory_bytes: int
     scratch_bytes: int
+    scratch_files: int
     threads: int
     open_files: int
-    file_bytes: int
+
+    @property
+    def pool_threads(self) -> int:
+        """Threads of each pool of a library: OpenMP ends the process when it cannot start one."""
+        return max(1, min(os.cpu_count() or 1, self.threads // _SHARES_OF_POOLS))
+
+    def fit(self, made: "CellLimits") -> bool:
+        """Whether these can be set in a cell that was ``made`` with others.
+
+        Its scratch is mounted, and its pools of threads may have begun.
+        """
+        return self._when_made == made._when_made
+
+    @property
+    def _when_made(self) -> tuple[int, int, int]:
+        return (self.scratch_bytes, self.scratch_files, self.pool_threads)
 
 
 def apply_fixed(limits: CellLimits) -> None:
@@ -40,21 +62,28 @@ def apply_fixed(limits: CellLimits) -> None:
     for kind, value in (
         # Not 0: a piped core_pattern starts its handler, outside of the cell, for any limit but 1.
         (resource.RLIMIT_CORE, 1),
-        (resource.RLIMIT_FSIZE, limits.file_bytes),
+        (resource.RLIMIT_FSIZE, limits.scratch_bytes),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_NICE, 0),
         (resource.RLIMIT_NOFILE, limits.open_files),
-        (resource.RLIMIT_NPROC, limits.threads + _OWN_PROCESSES),
+        (resource.RLIMIT_NPROC, limits.threads + OWN_PROCESSES + SPARE_PROCESSES),
         (resource.RLIMIT_RTPRIO, 0),
         (resource.RLIMIT_SIGPENDING, _SIGNALS_PENDING),
     ):
         _lower(kind, value, value)
 
 
+def apply_counts(threads: int, open_files: int) -> None:
+    """Lets the program have so many threads, with those that it has, and file descriptors; raises OSError."""
+    processes = threads + OWN_PROCESSES
+    _lower(resource.RLIMIT_NPROC, processes, processes)
+    _lower(resource.RLIMIT_NOFILE, open_files, open_files)
+
+
 def apply_memory(allowance: int) -> None:
     """Lets the process allocate ``allowance`` bytes beyond what it has now; raises OSError."""
-    status = _own_status()
+    status = measure_memory()
     for kind, limit in (
         (resource.RLIMIT_DATA, status["VmData"] + allowance),
         (resource.RLIMIT_AS, status["VmSize"] + allowance + _ADDRESS_SPACE_SLACK),
@@ -76,6 +105,13 @@ def release_reserve() -> None:
         resource.setrlimit(kind, (hard, hard))
 
 
+def has_memory_for_thread() -> bool:
+    """Whether there is room for the stack of one more thread."""
+    limit = resource.getrlimit(resource.RLIMIT_DATA)[0]
+    stack = threading.stack_size() or resource.getrlimit(resource.RLIMIT_STACK)[0]
+    return limit == resource.RLIM_INFINITY or measure_memory()["VmData"] + stack <= limit
+
+
 def _lower(kind: int, soft: int, hard: int) -> None:
     """Sets a limit, but never above the hard limit that there is."""
     ceiling = resource.getrlimit(kind)[1]
@@ -84,8 +120,8 @@ def _lower(kind: int, soft: int, hard: int) -> None:
     resource.setrlimit(kind, (soft, hard))
 
 
-def _own_status() -> dict[str, int]:
-    """Sizes from /proc/self/statm in bytes; zero where there is no /proc (the limits are then tighter)."""
+def measure_memory() -> dict[str, int]:
+    """VmSize and VmData of this process in bytes; zero without /proc (the limits are then tighter)."""
     try:
         fields = Path("/proc/self/statm").read_text().split()
     except OSError:

@@ -3,7 +3,7 @@
 It runs nothing of Qiskit, since thread pools do not survive a fork: a sample
 runs in a child that is thrown away, and only the modules that it loaded are
 imported here. It has one thread, no signal handlers and one control socket,
-over which come JSON objects: ``{"create": ID, "warm": BOOL}`` with the four
+over which come JSON objects: ``{"create": ID, "warm": BOOL, "limits": {...}}`` with the four
 descriptors of the cell's pipes and those by which it enters its control groups,
 and ``{"cell": ID, "signal": NUMBER}``. It answers ``{"ready": {...}}`` once, which
 says what it has imported, and ``{"ended": ID, ...}`` with the records of the
@@ -32,6 +32,7 @@ from stevedore import ExtensionManager
 from aerlock.codec.versions import CODEC_VERSION
 from aerlock.program.backends import BACKENDS, get_backend, list_backends
 from aerlock_executor.cell import filters, isolate, linux, runner, sample
+from aerlock_executor.cell.limits import CellLimits
 from aerlock_executor.cell.zygote_options import CELL_PROTOCOL, ZygoteOptions
 
 _MAX_MESSAGE_BYTES = 4096
@@ -60,11 +61,11 @@ class _Zygote:
         self._poll.register(control, select.POLLIN)
         self._cells: dict[int, _Cell] = {}  # by pid fd
 
-    def serve(self) -> tuple[isolate.CellFds, bool] | None:
+    def serve(self) -> tuple[isolate.CellFds, CellLimits, bool] | None:
         """Serves until the control socket closes (None).
 
-        In the child that is to be a cell it returns the descriptors, and
-        whether the cell is to warm itself.
+        In the child that is to be a cell it returns the descriptors, the limits,
+        and whether the cell is to warm itself.
         """
         while True:
             for fd, _ in self._poll.poll():
@@ -78,7 +79,7 @@ class _Zygote:
                 if "create" in request:
                     child = self._create(request["create"], fds)
                     if child:
-                        return child, request["warm"]
+                        return child, CellLimits(**request["limits"]), request["warm"]
                 elif "signal" in request:
                     self._signal(request["cell"], request["signal"])
 
@@ -249,9 +250,9 @@ def main() -> None:
     cell = zygote.serve()
     if cell is None:
         os._exit(0)
-    fds, warm = cell
-    isolate.enter(fds, options.limits, options.kept_roots, zygote_pid)
-    runner.run(isolate.INPUT_FD, isolate.OUTPUT_FD, options.limits, warm)
+    fds, limits, warm = cell
+    isolate.enter(fds, limits, options.kept_roots, zygote_pid)
+    runner.run(isolate.INPUT_FD, isolate.OUTPUT_FD, limits, warm)
 
 
 if __name__ == "__main__":

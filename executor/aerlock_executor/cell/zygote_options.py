@@ -6,7 +6,7 @@ from typing import Final
 
 from aerlock_executor.cell.limits import CellLimits
 
-CELL_PROTOCOL: Final = 1
+CELL_PROTOCOL: Final = 2
 """Counts changes of what executor and cells say: `ZygoteOptions`, the control socket, cell.proto."""
 
 

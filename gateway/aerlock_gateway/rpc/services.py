@@ -144,4 +144,5 @@ class ServerService(server_pb2_grpc.ServerServiceServicer):
             response.qiskit_version = info.qiskit_version
             response.codec_version = info.codec_version
             response.environments.extend(info.environments)
+            response.limits.CopyFrom(info.limits)
         return response
