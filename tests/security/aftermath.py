@@ -26,7 +26,7 @@ class Aftermath:
         self._arena = arena
         # With a cell of the pool and without one: the slowest of some.
         self._undisturbed = max(arena.run_canary() for _ in range(5))
-        self._sizes = arena.sizes()
+        self._sizes = arena.settled_sizes()
 
     @contextmanager
     def contained(self) -> Iterator[None]:
@@ -37,6 +37,6 @@ class Aftermath:
         after = self._arena.run_canary()
         self._arena.check_traces(before)
         assert max(*beside, after) <= LATE * self._undisturbed
-        for name, size in self._arena.sizes().items():
+        for name, size in self._arena.settled_sizes().items():
             growth = tuple(map(sub, astuple(size), astuple(self._sizes[name])))
             assert all(map(le, growth, astuple(MOST_GROWTH[name]))), f"{name} has grown by {growth}"

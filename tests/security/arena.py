@@ -195,8 +195,13 @@ class Arena:
         """The process of the supervisor, the gateway or the zygote."""
         return find_servers(self.runtime.pid)[name]
 
+    def settled_sizes(self) -> dict[str, Size]:
+        """How much each server holds, with a full pool and no job."""
+        self._settle()
+        return self.sizes()
+
     def sizes(self) -> dict[str, Size]:
-        """How much each server holds."""
+        """How much each server holds now."""
         found = find_servers(self.runtime.pid)
         return {name: size(found[name]) for name in ("gateway", "supervisor", "zygote")}
 
