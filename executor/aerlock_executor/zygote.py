@@ -20,7 +20,7 @@ from aerlock_executor.cell.zygote_options import CELL_PROTOCOL, ZygoteOptions
 from aerlock_executor.cgroups import CellGroup, Cgroups
 from aerlock_executor.interpreter import Interpreter
 from aerlock_executor.running_cell import Cell, CellExit, CellLife, ZygoteError
-from aerlock_executor.v1.cell_pb2 import CellFrame
+from aerlock_executor.v1.cell_pb2 import CellFrame, CellReady
 
 __all__ = ["Cell", "CellExit", "CellLimits", "Zygote", "ZygoteError", "ZygoteInfo"]
 
@@ -132,21 +132,10 @@ class Zygote:
     async def _create_cell(self, warm: bool, limits: CellLimits) -> Cell:
         cell = await self._request_cell(warm, limits)
         try:
-            async with asyncio.timeout(CELL_SECONDS):
-                frame = await receive_frame(cell.reader)
-        except (FrameError, TimeoutError) as error:
-            cell.kill()
-            raise ZygoteError(f"a cell did not become ready: {error or 'it took too long'}") from error
+            cell.measure(await _until_cell_ready(cell))
         except BaseException:
             cell.kill()
             raise
-        first = CellFrame.FromString(frame or b"")
-        if not first.HasField("ready"):
-            cell.kill()
-            detail = (await cell.stderr.read(_MAX_MESSAGE_BYTES)).decode(errors="replace")
-            exit_ = await cell.wait()
-            raise ZygoteError(f"a cell ended before it was ready ({exit_}): {detail}")
-        cell.life.used_before = first.ready
         return cell
 
     async def retire(self) -> None:
@@ -302,6 +291,22 @@ class Zygote:
         await ended.wait()
         self._loop.remove_reader(self._sandbox_fd)
         os.close(self._sandbox_fd)
+
+
+async def _until_cell_ready(cell: Cell) -> CellReady:
+    """Waits for a cell's first frame, which says what it has used; raises ZygoteError."""
+    try:
+        async with asyncio.timeout(CELL_SECONDS):
+            frame = await receive_frame(cell.reader)
+    except (FrameError, TimeoutError) as error:
+        raise ZygoteError(f"a cell did not become ready: {error or 'it took too long'}") from error
+    first = CellFrame.FromString(frame or b"")
+    if not first.HasField("ready"):
+        cell.kill()
+        detail = (await cell.stderr.read(_MAX_MESSAGE_BYTES)).decode(errors="replace")
+        exit_ = await cell.wait()
+        raise ZygoteError(f"a cell ended before it was ready ({exit_}): {detail}")
+    return first.ready
 
 
 def _read_info(fields: dict[str, Any]) -> ZygoteInfo:
