@@ -1,10 +1,11 @@
-"""The supervisor's side of a zygote: starts it in bubblewrap, makes cells, learns how they end."""
+"""The supervisor's side of a zygote: starts it, makes cells, learns how they end."""
 
 import asyncio
 import json
 import logging
 import os
 import socket
+import tempfile
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,9 @@ from aerlock.v1.backends_pb2 import Backend
 from aerlock_executor.bubblewrap import command, find_bubblewrap
 from aerlock_executor.cell.frames import FrameError, receive_frame
 from aerlock_executor.cell.limits import CellLimits
+from aerlock_executor.cell.tiers import Tier
 from aerlock_executor.cell.zygote_options import CELL_PROTOCOL, ZygoteOptions
+from aerlock_executor.cell_environment import readable, variables
 from aerlock_executor.cgroups import CellGroup, Cgroups
 from aerlock_executor.interpreter import Interpreter
 from aerlock_executor.running_cell import Cell, CellExit, CellLife, ZygoteError
@@ -73,31 +76,25 @@ class Zygote:
 
     @classmethod
     async def start(
-        cls, limits: CellLimits, interpreter: Interpreter, cgroups: Cgroups | None = None
+        cls,
+        limits: CellLimits,
+        interpreter: Interpreter,
+        cgroups: Cgroups | None = None,
+        tier: Tier = Tier.FULL,
     ) -> "Zygote":
         """Starts a zygote and returns when it is ready to make cells (about two seconds).
 
         Each cell gets control groups of its own among ``cgroups``.
 
-        Bubblewrap ends it when the thread that called this ends. Raises ZygoteError.
+        The kernel ends it when the thread that called this ends. Raises ZygoteError.
         """
-        bubblewrap = find_bubblewrap()
-        if bubblewrap is None:
-            raise ZygoteError("bubblewrap is not installed; on Debian or Ubuntu: apt install bubblewrap")
         if os.getuid() == 0:
             raise ZygoteError("cells cannot be made as root: limits on processes do not count for it")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         info_reader, info_writer = os.pipe()
         try:
-            options = ZygoteOptions(theirs.fileno(), limits, interpreter.directories)
-            arguments = ("-m", "aerlock_executor.cell.zygote", options.to_json())
-            process = await asyncio.create_subprocess_exec(
-                *command(bubblewrap, limits, arguments, interpreter, info_writer),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-                pass_fds=(theirs.fileno(), info_writer),
-            )
+            spawn = _spawn_in_bubblewrap if tier is Tier.FULL else partial(_spawn_directly, tier)
+            process = await spawn(limits, interpreter, theirs.fileno(), info_writer)
         except BaseException:
             os.close(info_reader)
             ours.close()
@@ -168,8 +165,9 @@ class Zygote:
         try:
             async with asyncio.timeout(START_SECONDS):
                 await asyncio.shield(self._ready)
-            # Alive, since it just spoke; so this pid is no other process's.
-            self._sandbox_fd = os.pidfd_open(json.loads(os.read(info_fd, _MAX_MESSAGE_BYTES))["child-pid"])
+            if info := os.read(info_fd, _MAX_MESSAGE_BYTES):  # of bubblewrap, not of the reaper
+                # Alive, since it just spoke; so this pid is no other process's.
+                self._sandbox_fd = os.pidfd_open(json.loads(info)["child-pid"])
         except TimeoutError as error:
             await self.close()
             raise ZygoteError(f"the zygote took longer than {START_SECONDS:g} s to start") from error
@@ -297,6 +295,40 @@ class Zygote:
         await ended.wait()
         self._loop.remove_reader(self._sandbox_fd)
         os.close(self._sandbox_fd)
+
+
+async def _spawn_in_bubblewrap(
+    limits: CellLimits, interpreter: Interpreter, control_fd: int, info_fd: int
+) -> asyncio.subprocess.Process:
+    bubblewrap = find_bubblewrap()
+    if bubblewrap is None:
+        raise ZygoteError("bubblewrap is not installed; on Debian or Ubuntu: apt install bubblewrap")
+    options = ZygoteOptions(control_fd, limits, interpreter.directories)
+    arguments = ("-m", "aerlock_executor.cell.zygote", options.to_json())
+    return await asyncio.create_subprocess_exec(
+        *command(bubblewrap, limits, arguments, interpreter, info_fd),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        pass_fds=(control_fd, info_fd),
+    )
+
+
+async def _spawn_directly(
+    tier: Tier, limits: CellLimits, interpreter: Interpreter, control_fd: int, _: int
+) -> asyncio.subprocess.Process:
+    """In the tiers without namespaces a reaper takes bubblewrap's place."""
+    options = ZygoteOptions(control_fd, limits, readable(interpreter), tier)
+    return await asyncio.create_subprocess_exec(
+        *(interpreter.executable, "-I", "-B", "-m", "aerlock_executor.cell.reaper", options.to_json()),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        pass_fds=(control_fd,),
+        env=variables(limits, tempfile.gettempdir()),
+        cwd="/",
+        start_new_session=True,
+    )
 
 
 def _read_info(fields: dict[str, Any]) -> ZygoteInfo:
