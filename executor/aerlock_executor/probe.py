@@ -53,8 +53,9 @@ class Check:
 class ProbeReport:
     """The tier that programs get here, and what was tried, up to the first failure.
 
-    Where the tier that was asked for does not work, ``tier`` is "none", and ``weaker``
-    says what else there is. ``weaknesses`` are those of what works.
+    Where a layer of the tier that was asked for does not work, ``tier`` is "none", and
+    ``weaker`` says what else there is. ``works`` says whether all did that was asked for;
+    ``weaknesses`` are those of the tier.
     """
 
     tier: Tier
@@ -75,23 +76,28 @@ class _FailedError(Exception):
 async def probe(tier: Tier = Tier.FULL, environments: Mapping[str, Path] | None = None) -> ProbeReport:
     """Tries each layer of a tier in turn and ends with a real circuit in a real cell (some seconds).
 
-    So it does for each of the ``environments``, by name.
+    So it does for each of the ``environments``, by name: one that fails concerns its own jobs alone.
     """
     checks: list[Check] = []
-    for name, check in _checks(tier, environments or {}):
-        try:
-            checks.append(Check(name, True, await check()))
-        except _FailedError as error:
-            checks.append(Check(name, False, str(error), error.cure))
+    for name, check in _layers(tier):
+        checks.append(await _try(name, check))
+        if not checks[-1].ok:
             return ProbeReport(Tier.NONE, False, tuple(checks), weaker=WEAKER.get(tier, ""))
+    for name, python in (environments or {}).items():
+        checks.append(await _try(f"environment {name}", partial(_check_environment, tier, python)))
     weak = tuple(weaknesses(tier, Cgroups.find().controllers))
-    return ProbeReport(tier, True, tuple(checks), weak)
+    return ProbeReport(tier, all(check.ok for check in checks), tuple(checks), weak)
 
 
-def _checks(
-    tier: Tier, environments: Mapping[str, Path]
-) -> Iterator[tuple[str, Callable[[], Awaitable[str]]]]:
-    """Yields the layers of a tier in the order in which they stand on each other."""
+async def _try(name: str, check: Callable[[], Awaitable[str]]) -> Check:
+    try:
+        return Check(name, True, await check())
+    except _FailedError as error:
+        return Check(name, False, str(error), error.cure)
+
+
+def _layers(tier: Tier) -> Iterator[tuple[str, Callable[[], Awaitable[str]]]]:
+    """Yields the checks of a tier in the order in which its layers stand on each other."""
     yield "ordinary user", _check_user
     if tier is not Tier.NONE:
         yield "machine", _check_machine
@@ -103,8 +109,6 @@ def _checks(
         yield "Landlock", _check_landlock
     yield "control groups", _check_cgroups
     yield "cell", partial(_check_cell, tier)
-    for name, python in environments.items():
-        yield f"environment {name}", partial(_check_environment, tier, python)
 
 
 async def _check_user() -> str:

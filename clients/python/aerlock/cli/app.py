@@ -154,8 +154,10 @@ def doctor(sandbox: Sandbox = None, insecure_no_sandbox: InsecureNoSandbox = Fal
     for sentence in weaknesses:
         console.print(f"[yellow]weak[/]  {escape(sentence)}")
     console.print(f"tier: {report['tier']}")
-    if not report["works"]:
-        console.print(f"What was asked for does not work here, so no program will run. {report['weaker']}")
+    if not report["works"] and report["tier"] == "none":
+        console.print(
+            f"What was asked for does not work here: the executor does not start. {report['weaker']}"
+        )
     raise typer.Exit(0 if report["works"] else 1)
 
 
