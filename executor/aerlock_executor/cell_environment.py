@@ -1,6 +1,5 @@
 """What a zygote finds in every tier: its variables, and the system's directories that it loads from."""
 
-import os
 from pathlib import Path
 
 from aerlock_executor.cell.limits import CellLimits
@@ -14,17 +13,16 @@ LOADER_CACHE = "/etc/ld.so.cache"
 
 def variables(limits: CellLimits, home: str) -> dict[str, str]:
     """The environment of a zygote and its cells; ``home`` is where they may write, if anywhere."""
-    # Pools of threads must fit into a cell's limit: OpenMP ends the process when it cannot start one.
-    workers = str(max(1, min(os.cpu_count() or 1, limits.threads // 4)))
+    pool_threads = str(limits.pool_threads)
     return {
         "HOME": home,
         "LANG": "C.UTF-8",
         "MALLOC_ARENA_MAX": "2",
         "MIMALLOC_ARENA_RESERVE": "64MiB",
-        "OMP_NUM_THREADS": workers,
+        "OMP_NUM_THREADS": pool_threads,
         "OPENBLAS_NUM_THREADS": "1",
         "QISKIT_PARALLEL": "FALSE",
-        "RAYON_NUM_THREADS": workers,
+        "RAYON_NUM_THREADS": pool_threads,
         "TMPDIR": home,
         "TZ": "UTC",
     }

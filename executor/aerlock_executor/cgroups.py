@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from aerlock.cgroup_hierarchies import Hierarchy, own_hierarchies
-from aerlock_executor.cell.limits import CellLimits
+from aerlock_executor.cell.limits import OWN_PROCESSES, CellLimits
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +22,6 @@ _SELF: Final = "executor"
 _CELL: Final = "cell-"
 # For what the kernel keeps for a cell, such as page tables, and to report that memory ran out.
 _RESERVE_BYTES: Final = 32 << 20
-# The stub and init.
-_OWN_PROCESSES: Final = 2
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,7 @@ class GroupUsage:
     cpu_seconds: float | None = None
     peak_memory_bytes: int | None = None
     out_of_memory: bool = False
+    refused_threads: int | None = None
 
 
 class CellGroup:
@@ -52,18 +51,22 @@ class CellGroup:
         """
         return [os.open(path / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) for _, path in self._groups]
 
-    def begin(self, memory_bytes: int) -> None:
+    def begin(self, memory_bytes: int = 0, threads: int = 0) -> bool:
         """Limits the cell and measures it from now on; raises OSError.
 
-        It may use ``memory_bytes`` or what all cells may, whichever is less and set,
-        and its scratch directory, beyond what it has used until now.
+        It may use ``memory_bytes`` or what it was made with, whichever is less and set,
+        and its scratch directory, beyond what it has used until now; and ``threads``,
+        likewise. Returns whether there is a controller that counts those.
         """
         self._cpu_before = self._cpu_seconds() or 0.0
         self._memory_before = self._memory_now()
         allowance = min(memory_bytes or self._limits.memory_bytes, self._limits.memory_bytes)
         self._limit_memory(self._memory_before + allowance + self._limits.scratch_bytes + _RESERVE_BYTES)
-        if pids := self._files.get("pids"):
-            (pids / "pids.max").write_text(str(self._limits.threads + _OWN_PROCESSES))
+        pids = self._files.get("pids")
+        if pids:
+            threads = min(threads or self._limits.threads, self._limits.threads)
+            (pids / "pids.max").write_text(str(threads + OWN_PROCESSES))
+        return pids is not None
 
     def usage(self) -> GroupUsage:
         """What has been used since `begin`; to be asked before they are removed."""
@@ -73,6 +76,7 @@ class CellGroup:
             None if cpu is None else max(0.0, cpu - self._cpu_before),
             None if peak is None else max(0, peak - self._memory_before),
             self._was_out_of_memory(),
+            self._read_field("pids", "pids.events", "max"),
         )
 
     @property

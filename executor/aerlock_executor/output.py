@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from google.protobuf.message import DecodeError
 
@@ -13,6 +14,7 @@ from aerlock.codec.bounds import ValueBoundsError, check_value
 from aerlock.v1.jobs_pb2 import FailureReason, JobFailure, JobWarning, LogOutput, LogSource
 from aerlock.v1.values_pb2 import BlobRef, Value
 from aerlock_executor.cell.frames import FrameDecoder, FrameError
+from aerlock_executor.event_rate import EventRate
 from aerlock_executor.spool import Spool
 from aerlock_executor.task_blobs import MAX_WRITTEN_BLOBS, TaskBlobs
 from aerlock_executor.v1.cell_pb2 import CellBlobPart, CellFrame
@@ -35,6 +37,8 @@ MAX_MESSAGE_CHARACTERS = 4096
 MAX_TRACEBACK_CHARACTERS = 32768
 # What a cell may say of its results. A program may forge it, and harms its own job by that.
 WARNING_CODES = frozenset({"INTERIM_RESULT_MISMATCH", "RETURN_VALUE_MISMATCH"})
+LOG_LIMIT = "LOG_LIMIT"
+"""The warning that output was dropped; no cell says it."""
 MAX_WARNINGS = 20
 MAX_WARNING_CHARACTERS = 500
 
@@ -61,12 +65,14 @@ class FrameReader:
     blobs: TaskBlobs
     max_bytes: int
     fail: Fail
+    rate: EventRate = field(default_factory=lambda: EventRate(math.inf), repr=False)
     final_result: Value | None = None
     final_blobs: Sequence[BlobRef] = ()
     reported: JobFailure | None = None
     output_bytes: int = 0
     _charged: int = field(default=0, repr=False)
     _warnings: int = field(default=0, repr=False)
+    _interim: int = field(default=0, repr=False)
     _running: ClassVar[int] = 0
 
     @property
@@ -121,7 +127,14 @@ class FrameReader:
                     await asyncio.to_thread(self._finish_blob)
         finally:
             self._append(events)
+        if self._interim:
+            self._count_interim(begin)
         await asyncio.sleep(time.monotonic() - begin if FrameReader._running > 1 else 0)
+
+    def _count_interim(self, now: float) -> None:
+        count, self._interim = self._interim, 0
+        if failure := self.rate.count(count, now):
+            raise _RefusedError(failure)
 
     def _append(self, events: list[TaskEvent]) -> None:
         if events:
@@ -130,24 +143,27 @@ class FrameReader:
 
     def _event_of(self, payload: bytes) -> TaskEvent | None:
         if self.is_finished:
-            raise _RefusedError(FailureReason.FAILURE_REASON_PROTOCOL_ERROR, "A frame followed the last one.")
+            raise _RefusedError.of(
+                FailureReason.FAILURE_REASON_PROTOCOL_ERROR, "A frame followed the last one."
+            )
         try:
             frame = CellFrame.FromString(payload)
             # No check sees unknown fields, and they count as nesting for those who parse the event.
             frame.DiscardUnknownFields()
         except DecodeError:
-            raise _RefusedError(
+            raise _RefusedError.of(
                 FailureReason.FAILURE_REASON_INVALID_RESULT, "The program wrote a frame that is not a result."
             ) from None
         kind = frame.WhichOneof("frame")
         if self.blobs.is_open and kind != "blob_part":
-            raise _RefusedError(
+            raise _RefusedError.of(
                 FailureReason.FAILURE_REASON_PROTOCOL_ERROR, "A frame came between the parts of a blob."
             )
         match kind:
             case "interim_result":
                 blobs = self._check(frame.interim_result, len(payload))
                 event = TaskEvent(interim_result=frame.interim_result)
+                self._interim += 1
                 if blobs:
                     event.blobs.extend(blobs)
                 return event
@@ -161,7 +177,7 @@ class FrameReader:
             case "failure":
                 self.reported = _clipped(frame.failure)
             case _:
-                raise _RefusedError(
+                raise _RefusedError.of(
                     FailureReason.FAILURE_REASON_PROTOCOL_ERROR,
                     "The program wrote a frame of an unknown kind.",
                 )
@@ -182,14 +198,14 @@ class FrameReader:
             self.blobs.abandon()
             return
         if not (part.data or part.last):
-            raise _RefusedError(
+            raise _RefusedError.of(
                 FailureReason.FAILURE_REASON_PROTOCOL_ERROR, "The program wrote an empty part of a blob."
             )
         self._charge(len(part.data), 0 if self.blobs.is_open else BLOB_OVERHEAD_BYTES)
         with _refusing_unsound:
             self.blobs.append(part.data, part.last)
         if self.blobs.count > MAX_WRITTEN_BLOBS:
-            raise _RefusedError(
+            raise _RefusedError.of(
                 FailureReason.FAILURE_REASON_OUTPUT_LIMIT,
                 f"The program wrote more than {MAX_WRITTEN_BLOBS} large values.",
                 limit=MAX_WRITTEN_BLOBS,
@@ -213,9 +229,9 @@ class FrameReader:
         self.output_bytes += size
         self._charged += size + overhead + EVENT_OVERHEAD_BYTES
         if self._charged > self.max_bytes:
-            raise _RefusedError(
+            raise _RefusedError.of(
                 FailureReason.FAILURE_REASON_OUTPUT_LIMIT,
-                f"The program's results took more than {self.max_bytes} bytes.",
+                f"The program's results took {self._charged:,} bytes; the limit is {self.max_bytes:,}.",
                 limit=self.max_bytes,
                 used=self._charged,
             )
@@ -234,6 +250,13 @@ class LogBudget:
         room = max(0, self.max_bytes - self.seen_bytes)
         self.seen_bytes += len(data)
         return data[:room]
+
+    def warning(self) -> JobWarning | None:
+        """What a person should know at the end where not all was kept."""
+        if not self.dropped_bytes:
+            return None
+        message = f"stdout and stderr took {self.seen_bytes:,} bytes; the first {self.max_bytes:,} are kept."
+        return JobWarning(code=LOG_LIMIT, message=message)
 
     @property
     def dropped_bytes(self) -> int:
@@ -286,15 +309,20 @@ def spool_failure(error: OSError) -> JobFailure:
 class _RefusedError(Exception):
     """What came out of the cell ends the task; ``failure`` says why."""
 
-    def __init__(
-        self,
+    def __init__(self, failure: JobFailure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+    @classmethod
+    def of(
+        cls,
         reason: "FailureReason.ValueType",
         message: str,
         limit: float | None = None,
         used: float | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.failure = JobFailure(reason=reason, message=message, limit=limit, used=used)
+    ) -> Self:
+        """Makes the failure, too."""
+        return cls(JobFailure(reason=reason, message=message, limit=limit, used=used))
 
 
 class _RefusingUnsound:
@@ -306,7 +334,7 @@ class _RefusingUnsound:
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, ValueBoundsError):
             reason = FailureReason.FAILURE_REASON_INVALID_RESULT
-            raise _RefusedError(reason, f"A result is refused: {error}") from None
+            raise _RefusedError.of(reason, f"A result is refused: {error}") from None
 
 
 # One for all: it is entered for every result, and a generator costs more than most checks.

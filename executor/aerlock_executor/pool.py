@@ -65,18 +65,22 @@ class CellPool:
             await cell.wait()
         self._keeper = asyncio.create_task(self._keep())
 
-    async def take(self) -> Cell:
+    async def take(self, limits: CellLimits | None = None) -> Cell:
         """Returns a warm cell that stands ready, or else a new one that is not warm; starts the pool.
+
+        ``limits`` are those of the job: where they cannot be set in a cell of the
+        pool, it gets one that is made with them.
 
         Raises:
             ZygoteError: no cell could be made.
         """
         self._taken.set()
-        while self._ready:
+        own = None if limits is None or limits.fit(self._limits) else limits
+        while self._ready and own is None:
             cell = self._ready.popleft()
             if cell.alive:
                 return cell
-        making = asyncio.create_task(self._make_cell())
+        making = asyncio.create_task(self._make_cell(own))
         self._making.add(making)
         making.add_done_callback(self._making.discard)
         try:
@@ -100,9 +104,9 @@ class CellPool:
             raise RuntimeError("the pool has not been started")
         return self._zygote.info
 
-    async def _make_cell(self) -> Cell:
+    async def _make_cell(self, limits: CellLimits | None) -> Cell:
         # Someone waits: what the sample would save, it would cost first.
-        cell = await (await self._living_zygote()).create_cell(warm=False)
+        cell = await (await self._living_zygote()).create_cell(warm=False, limits=limits)
         if self._keeper is None:
             self._keeper = asyncio.create_task(self._keep())
         return cell

@@ -25,7 +25,7 @@ _OLDEST_BUBBLEWRAP = (0, 7)
 _SECONDS = 20.0
 _MIB = 1 << 20
 _LIMITS = CellLimits(
-    memory_bytes=512 * _MIB, scratch_bytes=16 * _MIB, threads=32, open_files=128, file_bytes=16 * _MIB
+    memory_bytes=512 * _MIB, scratch_bytes=16 * _MIB, scratch_files=1024, threads=32, open_files=128
 )
 _PROGRAM = b"""
 from qiskit import QuantumCircuit, transpile

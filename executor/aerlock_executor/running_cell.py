@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aerlock_executor.cell.frames import MAX_START_BYTES, encode_frame
+from aerlock_executor.cell.limits import SPARE_PROCESSES
 from aerlock_executor.cell.signals import END_CELL
 from aerlock_executor.cell_input import write_input
 from aerlock_executor.cgroups import CellGroup
@@ -25,9 +26,10 @@ class CellExit:
 
     Exactly one of ``exit_code`` and ``signal`` is set. ``cpu_seconds`` and
     ``peak_memory_bytes`` do not count what the cell had used before its job. Where
-    there are control groups, they are those of the cell, and ``out_of_memory`` says
-    whether the kernel ended it for that; else they are those of its program, without
-    the memory that it shared with the zygote.
+    there are control groups, they are those of the cell, ``out_of_memory`` says
+    whether the kernel ended it for that, and ``refused_threads`` how often it was
+    refused a thread, None where nothing counts that; else they are those of its
+    program, without the memory that it shared with the zygote.
     """
 
     exit_code: int | None
@@ -35,6 +37,7 @@ class CellExit:
     cpu_seconds: float
     peak_memory_bytes: int
     out_of_memory: bool = False
+    refused_threads: int | None = None
 
 
 @dataclass
@@ -78,6 +81,7 @@ class CellLife:
                 exit_.peak_memory_bytes if usage.peak_memory_bytes is None else usage.peak_memory_bytes
             ),
             out_of_memory=usage.out_of_memory,
+            refused_threads=usage.refused_threads,
         )
 
 
@@ -117,7 +121,7 @@ class Cell:
         than `MAX_START_BYTES`, OSError where a file cannot be read, and ZygoteError
         where the cell's control groups do not take its limits.
         """
-        self._begin(message.memory_bytes)
+        self._begin(message)
         frame = encode_frame(message.SerializeToString(), MAX_START_BYTES)
         fd, self._input_fd = self._input_fd, -1
         if fd >= 0:
@@ -137,11 +141,12 @@ class Cell:
         """How the program ended, once none of the cell's processes is left; raises ZygoteError."""
         return await asyncio.shield(self._ended)
 
-    def _begin(self, memory_bytes: int) -> None:
+    def _begin(self, message: CellStart) -> None:
         if self._group is None or not self.alive:
             return
         try:
-            self._group.begin(memory_bytes)
+            if self._group.begin(message.memory_bytes, message.threads) and message.threads:
+                message.threads += SPARE_PROCESSES
         except OSError as error:
             raise ZygoteError(f"a cell cannot be limited: {error}") from error
 

@@ -10,6 +10,7 @@ import grpc
 
 from aerlock.codec.bounds import ValueBoundsError, check_blob_ref
 from aerlock.v1.values_pb2 import BlobRef
+from aerlock_executor import limits
 from aerlock_executor.blobs import BlobStore
 from aerlock_executor.errors import (
     BlobOffsetError,
@@ -51,6 +52,7 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
             environments=self._supervisor.environments.names,
             uid=os.getuid(),
             weaknesses=weaknesses(self._settings.tier, self._supervisor.environments.controllers),
+            limits=limits.to_message(self._settings),
         )
 
     async def StartTask(  # noqa: N802, D102

@@ -74,13 +74,19 @@ class ExecutorSettings(ServerSettings):
         description="seconds from SIGINT to SIGTERM for a program that is cancelled or out of time",
     )
     cpu_seconds: int = Field(
-        0, ge=0, description="CPU time limit of any job, in seconds; 0 is slots x wall time"
+        0, ge=0, description="CPU time limit of any job, in seconds; 0 is its wall time limit x cores"
     )
     memory_bytes: int = Field(2048 * MIB, ge=64 * MIB, description="memory that a program may allocate")
     scratch_bytes: int = Field(256 * MIB, ge=MIB, description="size of a job's private /tmp")
+    scratch_files: int = Field(16_384, ge=16, description="files, directories and links in a job's /tmp")
     threads: int = Field(128, ge=4, description="threads of one job")
     open_files: int = Field(256, ge=32, description="file descriptors of one job")
     result_bytes: int = Field(1024 * MIB, ge=MIB, description="bytes of results of one job")
+    events_per_second: int = Field(
+        100_000,
+        ge=0,
+        description="interim results of one job a second, with five seconds' worth at once; 0 is any",
+    )
     log_bytes: int = Field(16 * MIB, ge=0, description="bytes of stdout and stderr kept of one job")
     blob_cache_bytes: int = Field(
         4096 * MIB, ge=0, description="bytes of large values kept that no job needs at the moment"

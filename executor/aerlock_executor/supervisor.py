@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import re
 from pathlib import Path
 
@@ -12,15 +11,16 @@ from aerlock.v1.values_pb2 import BlobRef, MapValue
 from aerlock_executor.blobs import BlobStore
 from aerlock_executor.environments import Environments
 from aerlock_executor.errors import InvalidTaskError, NoSlotError, SpoolError, StoppingError, UnknownTaskError
+from aerlock_executor.limits import cell_limits, limits_of
 from aerlock_executor.output import LARGE_FRAME_BYTES, now
 from aerlock_executor.pool import CellPool
 from aerlock_executor.settings import ExecutorSettings
 from aerlock_executor.spool import Spool
-from aerlock_executor.task import Limits, Task
+from aerlock_executor.task import Task
 from aerlock_executor.task_blobs import TaskBlobs
 from aerlock_executor.v1.cell_pb2 import CellStart
 from aerlock_executor.v1.executor_pb2 import StartTaskRequest, TaskEnded, TaskEvent
-from aerlock_executor.zygote import CellLimits, ZygoteInfo
+from aerlock_executor.zygote import ZygoteInfo
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Supervisor:
         self.blobs = BlobStore(settings.data_dir / "blobs", self._spool_dir, settings.blob_cache_bytes)
         """The blobs that are here, for tasks to come and of tasks that are known."""
         self._evictor: asyncio.Task[None] | None = None
-        self.environments = Environments(settings, _cell_limits(settings))
+        self.environments = Environments(settings, cell_limits(settings))
         self._starting = asyncio.Lock()
         self._spools: dict[str, Spool] = {}
         self._tasks: dict[str, Task] = {}
@@ -123,14 +123,16 @@ class Supervisor:
             raise NoSlotError(f"all {self._settings.slot_count} slots are taken")
 
     def _start(self, request: StartTaskRequest, inputs: list[BlobRef], spool: Spool, pool: CellPool) -> None:
-        limits = self._limits(request)
+        limits = limits_of(self._settings, request.limits)
         start = CellStart(
             source=request.source,
             inputs=request.inputs,
             backend_name=request.backend_name,
             log_level=request.log_level,
-            memory_bytes=int(_smaller(self._settings.memory_bytes, request.limits.resources.memory_bytes)),
+            memory_bytes=limits.cell.memory_bytes,
             cpu_seconds=limits.cpu_seconds,
+            threads=limits.cell.threads,
+            open_files=limits.cell.open_files,
             blobs=inputs,
             interim_results_schema=request.interim_results_schema,
             return_values_schema=request.return_values_schema,
@@ -204,18 +206,6 @@ class Supervisor:
             spool.append([now(TaskEvent(ended=TaskEnded(state=JOB_STATE_FAILED, failure=failure)))])
         self._spools[path.name.removesuffix(SPOOL_SUFFIX)] = spool
 
-    def _limits(self, request: StartTaskRequest) -> Limits:
-        settings, asked = self._settings, request.limits.resources
-        wall = _smaller(settings.max_execution_time, request.limits.wall_time.ToNanoseconds() / 1e9)
-        cpu = settings.cpu_seconds or int(wall * (os.cpu_count() or 1)) + 1
-        return Limits(
-            wall_seconds=wall,
-            grace_seconds=settings.cancel_grace,
-            cpu_seconds=int(_smaller(cpu, asked.cpu_time.ToNanoseconds() / 1e9)),
-            result_bytes=int(_smaller(settings.result_bytes, asked.result_bytes)),
-            log_bytes=int(_smaller(settings.log_bytes, asked.log_bytes)),
-        )
-
 
 def _check(request: StartTaskRequest, backend_names: set[str], tier: str) -> None:
     """Refuses a request that the gateway should not have sent; nothing is started then."""
@@ -242,20 +232,5 @@ async def _blobs_of(inputs: MapValue) -> list[BlobRef]:
         raise InvalidTaskError(f"inputs: {error}") from error
 
 
-def _smaller(own: float, asked: float) -> float:
-    """The smaller of two limits, where an ``asked`` of 0 leaves our own."""
-    return min(own, asked) if asked > 0 else own
-
-
 def _lost(message: str) -> JobFailure:
     return JobFailure(reason=FailureReason.FAILURE_REASON_EXECUTOR_LOST, message=message)
-
-
-def _cell_limits(settings: ExecutorSettings) -> CellLimits:
-    return CellLimits(
-        memory_bytes=settings.memory_bytes,
-        scratch_bytes=settings.scratch_bytes,
-        threads=settings.threads,
-        open_files=settings.open_files,
-        file_bytes=settings.scratch_bytes,
-    )

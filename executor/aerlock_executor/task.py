@@ -4,7 +4,6 @@ import asyncio
 import logging
 import signal
 import time
-from dataclasses import dataclass
 
 from aerlock.v1.jobs_pb2 import (
     JOB_STATE_COMPLETED,
@@ -14,6 +13,8 @@ from aerlock.v1.jobs_pb2 import (
     JobFailure,
     JobUsage,
 )
+from aerlock_executor.event_rate import EventRate
+from aerlock_executor.limits import Limits
 from aerlock_executor.output import FrameReader, LogBudget, now, read_log, spool_failure
 from aerlock_executor.pool import CellPool
 from aerlock_executor.spool import Spool
@@ -28,20 +29,6 @@ logger = logging.getLogger(__name__)
 SPOOL_RETRY_SECONDS = 1.0
 TERMINATE_SECONDS = 1.0
 """From SIGTERM to the end of the cell."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The limits of one task, all set: seconds of wall and CPU time, bytes of results and of logs.
-
-    ``grace_seconds`` are from SIGINT to SIGTERM.
-    """
-
-    wall_seconds: float
-    grace_seconds: float
-    cpu_seconds: int
-    result_bytes: int
-    log_bytes: int
 
 
 class Task:
@@ -61,7 +48,9 @@ class Task:
         self._cell_ready = self._cell_gone = self._arrived
         self._is_handed_over = False
         self._blobs = blobs
-        self._frames = FrameReader(spool, blobs, limits.result_bytes, self.fail)
+        self._frames = FrameReader(
+            spool, blobs, limits.result_bytes, self.fail, EventRate(limits.events_per_second)
+        )
         self._logs = LogBudget(limits.log_bytes)
 
     async def run(self, pool: CellPool) -> None:
@@ -78,7 +67,7 @@ class Task:
 
     async def _take_cell(self, pool: CellPool) -> Cell:
         """Waits for a cell; raises ZygoteError where none can be made, or the task is stopped before."""
-        self._taking = asyncio.ensure_future(pool.take())
+        self._taking = asyncio.ensure_future(pool.take(self._limits.cell))
         try:
             return await self._taking
         except asyncio.CancelledError:
@@ -170,10 +159,12 @@ class Task:
     def _exceed_wall_time(self) -> None:
         if self._is_stopped:
             return
-        limit = self._limits.wall_seconds
-        message = f"The program ran longer than its maximum execution time of {limit:g} s."
+        limit, used = self._limits.wall_seconds, time.monotonic() - self._cell_ready
+        message = (
+            f"The program ran longer than its maximum execution time of {limit:g} s: it had run {used:.3g} s."
+        )
         reason = FailureReason.FAILURE_REASON_TIME_LIMIT
-        self._seen.killed_for = JobFailure(reason=reason, message=message, limit=limit, used=limit)
+        self._seen.killed_for = JobFailure(reason=reason, message=message, limit=limit, used=used)
         self._interrupt()
 
     async def _close_blobs(self) -> None:
@@ -185,9 +176,9 @@ class Task:
             logger.warning("cannot remove the unused blobs of task %s: %s", self.task_id, error)
 
     async def _end(self) -> None:
-        ended = judge(self._seen, self._limits.cpu_seconds)
+        ended = judge(self._seen, self._limits)
         ended.usage.CopyFrom(self._usage())
-        events = []
+        events = [now(TaskEvent(warning=warning))] if (warning := self._logs.warning()) else []
         if ended.state == JOB_STATE_COMPLETED:
             final = TaskEvent(final_result=self._seen.final_result, blobs=self._frames.final_blobs)
             events.append(now(final))

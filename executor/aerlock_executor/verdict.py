@@ -11,6 +11,8 @@ from aerlock.v1.jobs_pb2 import (
     JobFailure,
 )
 from aerlock.v1.values_pb2 import Value
+from aerlock_executor.limit_failures import CLAIMED_LIMITS, at_claimed_limit, out_of_memory, out_of_threads
+from aerlock_executor.limits import Limits
 from aerlock_executor.running_cell import CellExit
 from aerlock_executor.v1.executor_pb2 import TaskEnded
 
@@ -21,8 +23,8 @@ CLAIMABLE_REASONS = frozenset(
         FailureReason.FAILURE_REASON_NO_RESULT,
         FailureReason.FAILURE_REASON_INVALID_INPUT,
         FailureReason.FAILURE_REASON_INVALID_RESULT,
-        FailureReason.FAILURE_REASON_MEMORY_LIMIT,
         FailureReason.FAILURE_REASON_SIMULATOR_ERROR,
+        *CLAIMED_LIMITS,
     }
 )
 
@@ -45,7 +47,7 @@ class Observations:
     exit: CellExit | None = None
 
 
-def judge(seen: Observations, cpu_limit_seconds: int) -> TaskEnded:
+def judge(seen: Observations, limits: Limits) -> TaskEnded:
     """Returns the end of a task, without its usage."""
     if seen.killed_for is not None:
         return TaskEnded(state=JOB_STATE_FAILED, failure=seen.killed_for)
@@ -57,17 +59,16 @@ def judge(seen: Observations, cpu_limit_seconds: int) -> TaskEnded:
             FailureReason.FAILURE_REASON_EXECUTOR_LOST, "The executor lost the cell that ran the job."
         )
     if seen.exit.signal is not None:
-        if seen.exit.out_of_memory and seen.exit.signal == signal.SIGKILL:
-            return _failed(
-                FailureReason.FAILURE_REASON_MEMORY_LIMIT,
-                "The program used more memory than a cell may have.",
-                used=seen.exit.peak_memory_bytes,
-            )
-        return _judge_signal(seen.exit.signal, seen.exit.cpu_seconds, cpu_limit_seconds)
+        return TaskEnded(state=JOB_STATE_FAILED, failure=_judge_signal(seen.exit.signal, seen.exit, limits))
     if seen.final_result is not None and seen.exit.exit_code == 0:
         return TaskEnded(state=JOB_STATE_COMPLETED)
     if seen.reported is not None and seen.exit.exit_code == 1 and seen.reported.reason in CLAIMABLE_REASONS:
-        return TaskEnded(state=JOB_STATE_FAILED, failure=seen.reported)
+        failure = seen.reported
+        if failure.reason in CLAIMED_LIMITS:
+            failure = at_claimed_limit(failure, limits, seen.exit)
+        return TaskEnded(state=JOB_STATE_FAILED, failure=failure)
+    if seen.exit.exit_code and seen.exit.refused_threads:  # OpenMP exits when it cannot start one
+        return TaskEnded(state=JOB_STATE_FAILED, failure=out_of_threads(limits))
     failure = JobFailure(
         reason=FailureReason.FAILURE_REASON_NO_RESULT,
         message=f"The program exited with status {seen.exit.exit_code} before main returned.",
@@ -76,30 +77,24 @@ def judge(seen: Observations, cpu_limit_seconds: int) -> TaskEnded:
     return TaskEnded(state=JOB_STATE_FAILED, failure=failure)
 
 
-def _judge_signal(number: int, cpu_seconds: float, cpu_limit_seconds: int) -> TaskEnded:
-    if (
-        number in (signal.SIGXCPU, signal.SIGKILL)
-        and cpu_seconds >= _MEASURED_AT_LIMIT * cpu_limit_seconds > 0
-    ):
-        return _failed(
-            FailureReason.FAILURE_REASON_CPU_LIMIT,
-            f"The program used {cpu_seconds:.1f} s of CPU time; the limit is {cpu_limit_seconds} s.",
-            limit=cpu_limit_seconds,
-            used=cpu_seconds,
-        )
+def _judge_signal(number: int, exit_: CellExit, limits: Limits) -> JobFailure:
+    if exit_.out_of_memory and number == signal.SIGKILL:
+        return out_of_memory(limits, exit_)
+    if exit_.refused_threads and number == signal.SIGABRT:  # what C++ does with an error that nobody catches
+        return out_of_threads(limits)
+    at_limit = exit_.cpu_seconds >= _MEASURED_AT_LIMIT * limits.cpu_seconds > 0
+    if at_limit and number in (signal.SIGXCPU, signal.SIGKILL):
+        used, limit = exit_.cpu_seconds, limits.cpu_seconds
+        message = f"The program used {used:.1f} s of CPU time; the limit is {limit} s."
+        reason = FailureReason.FAILURE_REASON_CPU_LIMIT
+        return JobFailure(reason=reason, message=message, limit=limit, used=used)
     try:
         name = signal.Signals(number).name
     except ValueError:
         name = f"signal {number}"
-    return _failed(FailureReason.FAILURE_REASON_CRASHED, f"The program was ended by {name}.", signal=number)
+    reason = FailureReason.FAILURE_REASON_CRASHED
+    return JobFailure(reason=reason, message=f"The program was ended by {name}.", signal=number)
 
 
-def _failed(
-    reason: "FailureReason.ValueType",
-    message: str,
-    limit: float | None = None,
-    used: float | None = None,
-    signal: int | None = None,
-) -> TaskEnded:
-    failure = JobFailure(reason=reason, message=message, limit=limit, used=used, signal=signal)
-    return TaskEnded(state=JOB_STATE_FAILED, failure=failure)
+def _failed(reason: "FailureReason.ValueType", message: str) -> TaskEnded:
+    return TaskEnded(state=JOB_STATE_FAILED, failure=JobFailure(reason=reason, message=message))

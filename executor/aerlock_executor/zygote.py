@@ -7,6 +7,7 @@ import os
 import socket
 import tempfile
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -111,19 +112,22 @@ class Zygote:
         """What the zygote has imported."""
         return self._ready.result()
 
-    async def create_cell(self, warm: bool = True) -> Cell:
-        """Forks and isolates a cell and, with ``warm``, has it run a sample circuit; raises ZygoteError."""
+    async def create_cell(self, warm: bool = True, limits: CellLimits | None = None) -> Cell:
+        """Forks and isolates a cell and, with ``warm``, has it run a sample circuit; raises ZygoteError.
+
+        Without ``limits`` of its own it has those of the zygote.
+        """
         if self.closed.done():
             raise ZygoteError(self.closed.result())
         self._making += 1
         try:
-            return await self._create_cell(warm)
+            return await self._create_cell(warm, limits or self._limits)
         finally:
             self._making -= 1
             self._fewer.set()
 
-    async def _create_cell(self, warm: bool) -> Cell:
-        cell = await self._request_cell(warm)
+    async def _create_cell(self, warm: bool, limits: CellLimits) -> Cell:
+        cell = await self._request_cell(warm, limits)
         try:
             async with asyncio.timeout(CELL_SECONDS):
                 frame = await receive_frame(cell.reader)
@@ -177,7 +181,7 @@ class Zygote:
         finally:
             os.close(info_fd)
 
-    async def _request_cell(self, warm: bool) -> Cell:
+    async def _request_cell(self, warm: bool, limits: CellLimits) -> Cell:
         """Sends the descriptors of a new cell; the zygote forks it when it reads them."""
         self.made = cell_id = self.made + 1
         pipes = [os.pipe() for _ in range(4)]
@@ -188,9 +192,10 @@ class Zygote:
         group = None
         try:
             if self._cgroups:
-                group = self._cgroups.create(self._limits)
+                group = self._cgroups.create(limits)
                 theirs += group.open_doors()
-            socket.send_fds(self._control, [_encode(create=cell_id, warm=warm)], theirs)
+            request = _encode(create=cell_id, warm=warm, limits=vars(limits))
+            socket.send_fds(self._control, [request], theirs)
         except OSError as error:
             os.close(input_writer)
             self._discard(group)
@@ -336,5 +341,5 @@ def _read_info(fields: dict[str, Any]) -> ZygoteInfo:
     return ZygoteInfo(fields["qiskit_version"], fields["qpy_version"], fields["codec_version"], backends)
 
 
-def _encode(**message: int) -> bytes:
+def _encode(**message: int | Mapping[str, int]) -> bytes:
     return json.dumps(message).encode()

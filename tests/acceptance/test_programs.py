@@ -81,6 +81,7 @@ EXPECTED = {
     "name": "Sample",
     "description": "Made by a test.",
     "max_execution_time": 300,
+    "limits": {},
     "backend_requirements": SPEC["backend_requirements"],
     "parameters": SPEC["parameters"],
     "return_values": SPEC["return_values"],

@@ -25,6 +25,23 @@ def cold(program: str, inputs: str) -> None:
     namespace["main"](AerSimulator(), Messenger(), **eval(inputs))
 
 
+def warm(program: str, inputs: str) -> None:
+    """Runs a program file for every line on standard input, in a process that has run it before."""
+    from aerlock.program.backends import get_backend
+
+    class Messenger:
+        def publish(self, message: Any, final: bool = False) -> None:
+            print(time.perf_counter() - begin, flush=True)
+
+    namespace: dict[str, Any] = {}
+    exec(compile(Path(program).read_text(), program, "exec"), namespace)
+    begin = time.perf_counter()
+    namespace["main"](get_backend("aer_simulator"), Messenger(), **eval(inputs))
+    for _ in sys.stdin:
+        begin = time.perf_counter()
+        namespace["main"](get_backend("aer_simulator"), Messenger(), **eval(inputs))
+
+
 async def bare_server(socket: str, database: str) -> None:
     """A grpc.aio server without any work: echoes after some synced commits, and streams small messages."""
     connection = sqlite3.connect(database, isolation_level=None)
@@ -60,7 +77,7 @@ async def bare_cells(count: int, at_once: int) -> None:
     from aerlock_executor.v1.cell_pb2 import CellStart
     from aerlock_executor.zygote import CellLimits, Zygote
 
-    limits = CellLimits(2 << 30, 256 << 20, 128, 256, 256 << 20)
+    limits = CellLimits(2 << 30, 256 << 20, 16_384, 128, 256)
     zygote = await Zygote.start(limits, Interpreter.own())
     start = CellStart(backend_name="aer_simulator")
     start.source.files["program.py"] = b"def main(backend, user_messenger):\n    return None\n"
@@ -97,6 +114,8 @@ if __name__ == "__main__":
     name, *arguments = sys.argv[1:]
     if name == "cold":
         cold(*arguments)
+    elif name == "warm":
+        warm(*arguments)
     elif name == "bare-server":
         asyncio.run(bare_server(*arguments))
     elif name == "bare-cells":

@@ -27,7 +27,7 @@ from aerlock_executor.zygote import CellLimits, Zygote, ZygoteError
 
 MIB = 1 << 20
 LIMITS = CellLimits(
-    memory_bytes=512 * MIB, scratch_bytes=32 * MIB, threads=32, open_files=64, file_bytes=16 * MIB
+    memory_bytes=512 * MIB, scratch_bytes=32 * MIB, scratch_files=1024, threads=32, open_files=64
 )
 
 

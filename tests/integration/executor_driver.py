@@ -9,11 +9,13 @@ import sys
 import tempfile
 import uuid
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import grpc
 
 from aerlock.blob_directory import CHUNK_BYTES
+from aerlock.cgroup_hierarchies import DELEGATED, own_hierarchies
 from aerlock.cli.unprivileged import EXECUTOR_UID, SERVERS_GID, command_as
 from aerlock.v1 import jobs_pb2
 from aerlock.v1.values_pb2 import BlobRef
@@ -60,21 +62,34 @@ class Executor:
         return events_of(self.stub.StartTask(self.request(source, **fields)))
 
 
+def delegable() -> frozenset[str]:
+    """The controllers that cells get here for sure: those of version 1, where they are ours as root."""
+    hierarchies = own_hierarchies() if os.geteuid() == 0 else ()
+    usable = (one for one in hierarchies if one.version == 1 and os.access(one.group, os.W_OK))
+    return frozenset().union(*(one.controllers for one in usable))
+
+
+def groups_of_cells(executor_pid: int) -> list[Path]:
+    return [
+        path for one in own_hierarchies() for path in (one.group / DELEGATED).glob(f"cell-{executor_pid}-*")
+    ]
+
+
 @contextmanager
-def executor_of_its_own():
+def executor_of_its_own(own_cgroup=True):
     """An executor in a folder of its own, not started yet and killed at the end."""
     with tempfile.TemporaryDirectory(prefix="aerlock-") as name:
         if os.geteuid() == 0:
             os.chown(name, EXECUTOR_UID, SERVERS_GID)
-        executor = Executor(Path(name), _unprivileged)
+        executor = Executor(Path(name), partial(_unprivileged, own_cgroup))
         try:
             yield executor
         finally:
             executor.stop(signal.SIGKILL)
 
 
-def _unprivileged(*arguments, writable=()):
-    return command_as(EXECUTOR_UID, [sys.executable, *arguments], writable, own_cgroup=True)
+def _unprivileged(own_cgroup, *arguments, writable=()):
+    return command_as(EXECUTOR_UID, [sys.executable, *arguments], writable, own_cgroup=own_cgroup)
 
 
 def events_of(responses):

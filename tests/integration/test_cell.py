@@ -23,6 +23,7 @@ def main(backend, user_messenger, shots):
     circuit.measure_all()
     user_messenger.publish({"depth": circuit.depth()})
     print("running")
+    more = b"x" * (128 << 20)  # than the cell has used before its job
     return backend.run(transpile(circuit, backend), shots=shots).result().get_counts()
 """
 
@@ -106,7 +107,7 @@ def test_failing_program_reports_its_reason_with_status_1(run_cells):
         ("raise SystemExit(3)", "NO_RESULT", "exited before main returned"),
         ("return object()", "INVALID_RESULT", "final result cannot be sent"),
         ("return [None] * 1_100_000", "INVALID_RESULT", "more than 1,048,576 values"),
-        ("return len(bytearray(4 << 30))", "MEMORY_LIMIT", "more memory"),
+        ("return len(bytearray(4 << 30))", "MEMORY_LIMIT", "MemoryError"),
         ("from qiskit_aer import AerError\nraise AerError('bad')", "SIMULATOR_ERROR", "bad"),
     )
     outcomes = run_cells(*({"source": main_with(body)} for body, _, _ in cases))

@@ -1,13 +1,11 @@
 """Cells in control groups of their own: what they use, what they may, and that nothing stays."""
 
 import json
-import os
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
-from integration.executor_driver import executor_of_its_own
+from integration.executor_driver import delegable, executor_of_its_own, groups_of_cells
 
 from aerlock.cgroup_hierarchies import DELEGATED, own_hierarchies, remove_delegated
 from aerlock.v1 import jobs_pb2
@@ -44,7 +42,7 @@ from aerlock_executor.cgroups import Cgroups
 
 MIB = 2**20
 groups = Cgroups.find()
-group = groups.create(CellLimits(64 * MIB, MIB, 32, 64, MIB))
+group = groups.create(CellLimits(64 * MIB, MIB, 1024, 32, 64))
 doors = group.open_doors()
 greedy = [sys.executable, "-c", sys.argv[1], ",".join(map(str, doors))]
 process = subprocess.Popen(greedy, stdin=-1, stdout=-1, text=True, pass_fds=doors)
@@ -57,19 +55,6 @@ left = not any(path.exists() for path in group.paths)
 print(json.dumps([sorted(groups.controllers), process.returncode, usage.peak_memory_bytes,
                   usage.out_of_memory, left]))
 """
-
-
-def delegable() -> frozenset[str]:
-    """The controllers that cells get here for sure: those of version 1, where they are ours as root."""
-    hierarchies = own_hierarchies() if os.geteuid() == 0 else ()
-    usable = (one for one in hierarchies if one.version == 1 and os.access(one.group, os.W_OK))
-    return frozenset().union(*(one.controllers for one in usable))
-
-
-def groups_of_cells(executor_pid: int) -> list[Path]:
-    return [
-        path for one in own_hierarchies() for path in (one.group / DELEGATED).glob(f"cell-{executor_pid}-*")
-    ]
 
 
 @pytest.fixture

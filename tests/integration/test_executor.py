@@ -13,6 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from integration.executor_driver import Executor, events_of, reason, until
 
 from aerlock.v1 import jobs_pb2
+from aerlock.v1.limits_pb2 import ResourceLimits
 from aerlock_executor.v1 import executor_pb2
 
 PUBLISH_AND_HANG = """
@@ -167,10 +168,9 @@ def test_task_cannot_ask_for_more_than_the_executor_gives(executor):
     )
     asked = executor_pb2.TaskLimits(
         wall_time=Duration(seconds=600),
-        cpu_time=Duration(seconds=600),
-        memory_bytes=1 << 40,
-        result_bytes=1 << 40,
-        log_bytes=1 << 40,
+        resources=ResourceLimits(
+            cpu_time=Duration(seconds=600), memory_bytes=1 << 40, result_bytes=1 << 40, log_bytes=1 << 40
+        ),
     )
     main = "def main(backend, user_messenger):\n    "
     bodies = {
@@ -186,7 +186,7 @@ def test_task_cannot_ask_for_more_than_the_executor_gives(executor):
 
 def test_cpu_time_limit_ends_the_task(executor):
     executor.start()
-    limits = executor_pb2.TaskLimits(cpu_time=Duration(seconds=1))
+    limits = executor_pb2.TaskLimits(resources=ResourceLimits(cpu_time=Duration(seconds=1)))
     events = executor.run("def main(backend, user_messenger):\n    while True: pass\n", limits=limits)
     assert reason(events) == "CPU_LIMIT"
 
@@ -194,7 +194,9 @@ def test_cpu_time_limit_ends_the_task(executor):
 def test_results_beyond_the_limit_end_the_task(executor):
     executor.start()
     source = "def main(backend, user_messenger):\n    while True: user_messenger.publish(bytes(10_000))\n"
-    events = executor.run(source, limits=executor_pb2.TaskLimits(result_bytes=1 << 20))
+    events = executor.run(
+        source, limits=executor_pb2.TaskLimits(resources=ResourceLimits(result_bytes=1 << 20))
+    )
     assert reason(events) == "OUTPUT_LIMIT"
     assert sum(len(event.interim_result.bytes_value) for event in events) <= 1 << 20
 
@@ -229,7 +231,7 @@ def main(backend, user_messenger):
     for _ in range(300):
         print("x" * 1000)
 """
-    events = executor.run(source, limits=executor_pb2.TaskLimits(log_bytes=100_000))
+    events = executor.run(source, limits=executor_pb2.TaskLimits(resources=ResourceLimits(log_bytes=100_000)))
     logs = [event.log_output for event in events if event.HasField("log_output")]
     assert sum(len(log.data) for log in logs) == 100_000
     assert sum(log.dropped_bytes > 0 for log in logs) == 1

@@ -15,6 +15,7 @@ from integration.executor_driver import ExecutorBlobs, events_of, executor_of_it
 from aerlock import codec
 from aerlock.codec import EncodeOptions
 from aerlock.v1 import jobs_pb2
+from aerlock.v1.limits_pb2 import ResourceLimits
 from aerlock.v1.values_pb2 import BlobRef, MapValue, Value
 from aerlock_executor.v1 import executor_pb2
 
@@ -307,7 +308,7 @@ def main(backend, user_messenger):
 
 
 def test_results_in_blobs_count_against_the_limit(blobs, executor):
-    limits = executor_pb2.TaskLimits(result_bytes=4 * MIB)
+    limits = executor_pb2.TaskLimits(resources=ResourceLimits(result_bytes=4 * MIB))
     source = "def main(backend, user_messenger):\n    user_messenger.publish(bytes(20_000_000))\n"
     events = executor.run(source, limits=limits)
     assert reason(events) == "OUTPUT_LIMIT"
@@ -361,7 +362,7 @@ def test_task_cancelled_while_its_inputs_are_sent_ends(blobs, executor):
 
 
 def test_input_larger_than_the_cells_memory_is_a_memory_limit(blobs, executor):
-    limits = executor_pb2.TaskLimits(memory_bytes=64 * MIB)
+    limits = executor_pb2.TaskLimits(resources=ResourceLimits(memory_bytes=64 * MIB))
     events = executor.run(RETURN_ARGUMENT, inputs=map_of(blobs, data=bytes(200_000_000)), limits=limits)
     assert reason(events) == "MEMORY_LIMIT"
 

@@ -42,7 +42,7 @@ from aerlock_executor.cell.limits import CellLimits
 from aerlock_executor.cell.zygote_options import ZygoteOptions
 from aerlock_executor.interpreter import Interpreter
 
-limits = CellLimits(1 << 29, 1 << 25, 128, 256, 1 << 25)
+limits = CellLimits(1 << 29, 1 << 25, 16_384, 128, 256)
 code = '''
 import sys, threading, time
 threading.Thread(target=time.sleep, args=(600,), daemon=True).start()

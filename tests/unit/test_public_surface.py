@@ -22,6 +22,7 @@ PUBLIC = [
     "NotAuthorizedError",
     "ParameterNamespace",
     "QuotaExceededError",
+    "ResourceLimits",
     "ResultDecoder",
     "RuntimeDecoder",
     "RuntimeEncoder",

@@ -10,9 +10,23 @@ from aerlock.v1.jobs_pb2 import (
     JobFailure,
 )
 from aerlock.v1.values_pb2 import Value
+from aerlock_executor.cell.limits import CellLimits
+from aerlock_executor.limit_failures import CLAIMED_LIMITS
+from aerlock_executor.limits import Limits
 from aerlock_executor.running_cell import CellExit
 from aerlock_executor.verdict import CLAIMABLE_REASONS, Observations, judge
 
+CELL = CellLimits(memory_bytes=1 << 26, scratch_bytes=1 << 20, scratch_files=16, threads=4, open_files=32)
+LIMITS = Limits(
+    wall_seconds=60,
+    grace_seconds=1,
+    cpu_seconds=10,
+    cell=CELL,
+    result_bytes=1 << 20,
+    events_per_second=100,
+    log_bytes=1 << 20,
+)
+NO_RESULT = FailureReason.FAILURE_REASON_NO_RESULT
 FINAL = Value(string_value="done")
 
 
@@ -21,7 +35,7 @@ def exited(code: int | None = None, signal: int | None = None, cpu_seconds: floa
 
 
 def test_final_result_and_exit_0_is_completed():
-    assert judge(Observations(final_result=FINAL, exit=exited(0)), 10).state == JOB_STATE_COMPLETED
+    assert judge(Observations(final_result=FINAL, exit=exited(0)), LIMITS).state == JOB_STATE_COMPLETED
 
 
 @pytest.mark.parametrize(
@@ -40,7 +54,7 @@ def test_final_result_and_exit_0_is_completed():
     ],
 )
 def test_anything_else_is_failed_with_its_reason(seen, reason):
-    ended = judge(seen, 10)
+    ended = judge(seen, LIMITS)
     assert ended.state == JOB_STATE_FAILED
     assert FailureReason.Name(ended.failure.reason) == f"FAILURE_REASON_{reason}"
     assert ended.failure.message
@@ -49,11 +63,58 @@ def test_anything_else_is_failed_with_its_reason(seen, reason):
 @pytest.mark.parametrize("reason", FailureReason.values())
 def test_a_program_may_claim_only_the_reasons_that_are_its_own(reason):
     seen = Observations(reported=JobFailure(reason=reason, message="claimed"), exit=exited(1))
-    assert (judge(seen, 10).failure.message == "claimed") == (reason in CLAIMABLE_REASONS)
+    failure = judge(seen, LIMITS).failure
+    assert (failure.reason == reason) == (reason in CLAIMABLE_REASONS or reason == NO_RESULT)
+    assert (failure.message == "claimed") == (reason in CLAIMABLE_REASONS - CLAIMED_LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "limit", "used"),
+    [
+        ("MEMORY_LIMIT", 1 << 26, 1),
+        ("THREAD_LIMIT", 4, 4),
+        ("SCRATCH_BYTES_LIMIT", 1 << 20, 1 << 20),
+        ("SCRATCH_FILES_LIMIT", 16, 16),
+        ("OPEN_FILES_LIMIT", 32, 32),
+    ],
+)
+def test_numbers_of_a_claimed_limit_are_the_executors(claimed, limit, used):
+    reason = FailureReason.Value(f"FAILURE_REASON_{claimed}")
+    reported = JobFailure(reason=reason, message="lies", traceback="its own", limit=7, used=8, signal=9)
+    failure = judge(Observations(reported=reported, exit=exited(1)), LIMITS).failure
+    assert (failure.reason, failure.limit, failure.used) == (reason, limit, used)
+    assert (failure.traceback, failure.HasField("signal")) == ("its own", False)
+    assert f"the limit is {limit:,}." in failure.message
+
+
+@pytest.mark.parametrize(
+    ("end", "refused", "reason"),
+    [
+        ({"exit_code": 1}, 1, "THREAD_LIMIT"),
+        ({"exit_code": 1}, 0, "NO_RESULT"),
+        ({"exit_code": 1}, None, "NO_RESULT"),
+        ({"exit_code": 0}, 1, "NO_RESULT"),
+        ({"signal": signal.SIGABRT}, 1, "THREAD_LIMIT"),
+        ({"signal": signal.SIGABRT}, 0, "CRASHED"),
+        ({"signal": signal.SIGSEGV}, 1, "CRASHED"),
+    ],
+)
+def test_library_that_ends_the_program_for_want_of_a_thread_is_at_that_limit(end, refused, reason):
+    ways = {"exit_code": None, "signal": None, **end}
+    exit_ = CellExit(**ways, cpu_seconds=0.1, peak_memory_bytes=1, refused_threads=refused)
+    failure = judge(Observations(exit=exit_), LIMITS).failure
+    assert FailureReason.Name(failure.reason) == f"FAILURE_REASON_{reason}"
+
+
+def test_thread_that_no_count_refused_had_no_memory_for_its_stack():
+    reported = JobFailure(reason=FailureReason.FAILURE_REASON_THREAD_LIMIT)
+    exit_ = CellExit(1, None, 0.1, 5000, refused_threads=0)
+    failure = judge(Observations(reported=reported, exit=exit_), LIMITS).failure
+    assert (failure.reason, failure.used) == (FailureReason.FAILURE_REASON_MEMORY_LIMIT, 5000)
 
 
 def test_program_that_the_kernel_ended_for_its_memory_is_at_its_limit():
-    ended = judge(Observations(exit=CellExit(None, signal.SIGKILL, 0.1, 1 << 30, out_of_memory=True)), 10)
+    ended = judge(Observations(exit=CellExit(None, signal.SIGKILL, 0.1, 1 << 30, out_of_memory=True)), LIMITS)
     assert ended.failure.reason == FailureReason.FAILURE_REASON_MEMORY_LIMIT
     assert ended.failure.used == 1 << 30
 
@@ -61,7 +122,7 @@ def test_program_that_the_kernel_ended_for_its_memory_is_at_its_limit():
 def test_what_the_supervisor_killed_for_beats_what_the_program_wrote():
     killed = JobFailure(reason=FailureReason.FAILURE_REASON_TIME_LIMIT)
     seen = Observations(killed_for=killed, final_result=FINAL, exit=exited(0))
-    assert judge(seen, 10).failure == killed
+    assert judge(seen, LIMITS).failure == killed
 
 
 ENDS = (
@@ -82,17 +143,17 @@ ENDS = (
     ],
 )
 def test_cancelled_program_is_cancelled_however_it_takes_it(seen):
-    ended = judge(Observations(cancelled=True, **seen), 10)
+    ended = judge(Observations(cancelled=True, **seen), LIMITS)
     assert ended.state == JOB_STATE_CANCELLED
     assert not ended.HasField("failure")
 
 
 def test_program_whose_last_frame_came_before_it_was_cancelled_has_its_own_end():
-    states = [judge(Observations(cancelled=True, finished_first=True, **seen), 10).state for seen in ENDS]
+    states = [judge(Observations(cancelled=True, finished_first=True, **seen), LIMITS).state for seen in ENDS]
     assert states == [JOB_STATE_COMPLETED, JOB_STATE_FAILED]
 
 
 def test_program_that_the_kernel_ended_for_its_memory_hit_that_limit():
     exit_ = CellExit(None, signal.SIGKILL, 1.0, 300, out_of_memory=True)
-    ended = judge(Observations(exit=exit_), 60)
+    ended = judge(Observations(exit=exit_), LIMITS)
     assert (ended.failure.reason, ended.failure.used) == (FailureReason.FAILURE_REASON_MEMORY_LIMIT, 300)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from aerlock.local_runtime import local
     from aerlock.options import RuntimeOptions
     from aerlock.parameters import ParameterNamespace
+    from aerlock.resource_limits import ResourceLimits
     from aerlock.result_decoder import ResultDecoder
     from aerlock.runtime_program import RuntimeProgram
     from aerlock.service import RuntimeService
@@ -45,6 +46,7 @@ _MODULES = {
     "NotAuthorizedError": "exceptions",
     "ParameterNamespace": "parameters",
     "QuotaExceededError": "exceptions",
+    "ResourceLimits": "resource_limits",
     "ResultDecoder": "result_decoder",
     "RuntimeDecoder": "codec.runtime_json",
     "RuntimeEncoder": "codec.runtime_json",
@@ -73,6 +75,7 @@ __all__ = [
     "NotAuthorizedError",
     "ParameterNamespace",
     "QuotaExceededError",
+    "ResourceLimits",
     "ResultDecoder",
     "RuntimeDecoder",
     "RuntimeEncoder",

@@ -11,6 +11,7 @@ from aerlock._pages import sliced
 from aerlock.exceptions import InputValueError
 from aerlock.program_metadata import check_required, read_metadata
 from aerlock.program_upload import read_source, to_program, visibility
+from aerlock.resource_limits import ResourceLimits
 from aerlock.runtime_program import RuntimeProgram
 from aerlock.v1 import programs_pb2
 
@@ -35,6 +36,7 @@ class Catalog:
         name: str | None = None,
         description: str | None = None,
         max_execution_time: float | None = None,
+        limits: ResourceLimits | Mapping[str, Any] | None = None,
         is_public: bool | None = None,
         spec: Mapping[str, Any] | None = None,
     ) -> str:
@@ -43,12 +45,12 @@ class Catalog:
         ``data`` is the source text, or the path of a .py file, or of a folder
         with program.py and the modules that it imports. ``metadata`` is a dict or
         the path of a JSON file with name, description and max_execution_time in
-        seconds, and optionally is_public and spec with backend_requirements,
-        parameters, return_values and interim_results; a field that is given by
+        seconds, and optionally limits, is_public, and spec with
+        backend_requirements, parameters, return_values and interim_results; a field that is given by
         itself counts instead. Raises `InputValueError` that names what is wrong
         and NotAuthorizedError for an account that may not upload.
         """
-        fields = _fields(name, description, max_execution_time, is_public, spec)
+        fields = _fields(name, description, max_execution_time, limits, is_public, spec)
         given = read_metadata(metadata, fields)
         check_required(given)
         program, _ = to_program(given, read_source(data))
@@ -65,6 +67,7 @@ class Catalog:
         max_execution_time: float | None = None,
         spec: Mapping[str, Any] | None = None,
         *,
+        limits: ResourceLimits | Mapping[str, Any] | None = None,
         is_public: bool | None = None,
         from_revision: int = 0,
         etag: str = "",
@@ -79,12 +82,13 @@ class Catalog:
         given there is a UserWarning. Raises RuntimeProgramNotFound,
         NotAuthorizedError and `InputValueError`.
         """
-        given = read_metadata(metadata, _fields(name, description, max_execution_time, is_public, spec))
+        fields = _fields(name, description, max_execution_time, limits, is_public, spec)
+        given = read_metadata(metadata, fields)
         program, paths = to_program(given, None if data is None else read_source(data))
         if not paths and not from_revision:
             warnings.warn(
                 "None of the 'data', 'metadata', 'name', 'description', 'max_execution_time', 'spec',"
-                " 'is_public' or 'from_revision' parameters is specified. No update is made.",
+                " 'limits', 'is_public' or 'from_revision' parameters is specified. No update is made.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -214,6 +218,7 @@ def _fields(
     name: str | None,
     description: str | None,
     max_execution_time: float | None,
+    limits: ResourceLimits | Mapping[str, Any] | None,
     is_public: bool | None,
     spec: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
@@ -221,6 +226,7 @@ def _fields(
         "name": name,
         "description": description,
         "max_execution_time": max_execution_time,
+        "limits": limits,
         "is_public": is_public,
         "spec": spec,
     }

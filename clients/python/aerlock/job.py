@@ -26,6 +26,7 @@ from aerlock.exceptions import (
     RuntimeJobMaxTimeoutError,
 )
 from aerlock.job_status import BY_STATE, JOB_FINAL_STATES, TERMINAL_STATES, JobStatus
+from aerlock.resource_limits import ResourceLimits
 from aerlock.result_decoder import ResultDecoder, apply_decoder, check_decoder
 from aerlock.v1 import jobs_pb2
 
@@ -68,6 +69,11 @@ class RuntimeJob:
     def backend_name(self) -> str:
         """The backend that it runs on."""
         return self._job.backend_name
+
+    @property
+    def limits(self) -> ResourceLimits:
+        """What it may use: of the limits of job, program and server, the smallest of each."""
+        return ResourceLimits.from_message(self._job.options.limits)
 
     @property
     def tags(self) -> list[str]:

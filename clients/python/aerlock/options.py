@@ -1,11 +1,12 @@
 """The options of one run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from aerlock._times import to_duration
 from aerlock.exceptions import InputValueError
+from aerlock.resource_limits import ResourceLimits
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -24,6 +25,8 @@ class RuntimeOptions:
     """Seconds, at most 365 days; the smallest of this, the program's and the server's limit counts."""
     job_tags: Sequence[str] | None = None
     """At most 16, of at most 64 characters each."""
+    limits: ResourceLimits | Mapping[str, Any] | None = None
+    """What this job may use, where that is less than its program and the server allow."""
 
     def validate(self) -> None:
         """Raises `InputValueError` for what is missing or cannot be."""
@@ -41,6 +44,7 @@ class RuntimeOptions:
             )
         if self.max_execution_time is not None:
             to_duration(self.max_execution_time, "max_execution_time")
+        ResourceLimits.of(self.limits).to_message()
         if not _is_list_of_strings(self.job_tags):
             raise InputValueError(f'"job_tags" must be a list of strings, not {self.job_tags!r}.')
 

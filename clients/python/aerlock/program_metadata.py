@@ -10,7 +10,7 @@ from aerlock.exceptions import InputValueError
 from aerlock.metadata_styles import schema_of
 
 REQUIRED: Final = ("name", "description", "max_execution_time")
-METADATA_KEYS: Final = (*REQUIRED, "is_public", "spec")
+METADATA_KEYS: Final = (*REQUIRED, "limits", "is_public", "spec")
 SCHEMAS: Final = ("parameters", "return_values", "interim_results")
 SPEC_KEYS: Final = ("backend_requirements", *SCHEMAS)
 

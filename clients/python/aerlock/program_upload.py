@@ -10,6 +10,7 @@ from aerlock import codec
 from aerlock._times import to_duration
 from aerlock.exceptions import InputValueError
 from aerlock.program_metadata import SCHEMAS
+from aerlock.resource_limits import ResourceLimits
 from aerlock.v1 import programs_pb2
 
 MAIN_FILE: Final = "program.py"
@@ -94,6 +95,9 @@ def to_program(
         limit = to_duration(metadata["max_execution_time"], "max_execution_time")
         program.max_execution_time.CopyFrom(limit)
         paths.append("max_execution_time")
+    if metadata.get("limits") is not None:
+        program.limits.CopyFrom(ResourceLimits.of(metadata["limits"]).to_message())
+        paths.append("limits")
     if metadata.get("is_public") is not None:
         program.visibility = visibility(metadata["is_public"])
         paths.append("visibility")

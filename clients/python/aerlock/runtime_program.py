@@ -8,6 +8,7 @@ from aerlock import jsonview
 from aerlock._channel import Connection
 from aerlock._times import to_local_time, to_seconds
 from aerlock.parameters import ParameterNamespace
+from aerlock.resource_limits import ResourceLimits
 from aerlock.v1 import programs_pb2
 
 
@@ -57,6 +58,11 @@ class RuntimeProgram:
     def max_execution_time(self) -> float:
         """Seconds of wall time after which a job of it is stopped."""
         return to_seconds(self._program.max_execution_time)
+
+    @property
+    def limits(self) -> ResourceLimits:
+        """What a job of it may use, where that is less than the server allows."""
+        return ResourceLimits.from_message(self._program.limits)
 
     @property
     def is_public(self) -> bool:
@@ -117,6 +123,7 @@ class RuntimeProgram:
             "name": self.name,
             "description": self.description,
             "max_execution_time": self.max_execution_time,
+            "limits": self.limits.to_dict(),
             "backend_requirements": self.backend_requirements,
             "parameters": _schema(self._program.parameters_schema),
             "return_values": self.return_values,
@@ -136,6 +143,11 @@ class RuntimeProgram:
             f"  Update date: {self.update_date.isoformat()}",
             f"  Max execution time: {_plain(self.max_execution_time)}",
         ]
+        if limits := self.limits.to_dict():
+            lines += [
+                "  Limits:",
+                *(f"    {_sentence_case(name)}: {limit}" for name, limit in limits.items()),
+            ]
         if (qubits := self.backend_requirements.get("min_num_qubits")) is not None:
             lines += ["  Backend requirements:", f"    Minimum number of qubits: {qubits}"]
         lines += ["  Input parameters:", *_described(_schema(self._program.parameters_schema))]

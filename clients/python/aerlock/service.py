@@ -20,6 +20,7 @@ from aerlock.exceptions import InputValueError
 from aerlock.job import Callback, RuntimeJob
 from aerlock.options import RuntimeOptions
 from aerlock.parameters import ParameterNamespace
+from aerlock.resource_limits import ResourceLimits
 from aerlock.result_decoder import ResultDecoder, check_decoder
 from aerlock.v1 import backends_pb2, jobs_pb2, server_pb2
 from aerlock.v1.values_pb2 import MapValue
@@ -221,6 +222,7 @@ def _run_request(
     )
     request.options.image = options.image or ""
     request.options.log_level = (options.log_level or "").upper()
+    request.options.limits.CopyFrom(ResourceLimits.of(options.limits).to_message())
     if options.max_execution_time is not None:
         limit = to_duration(options.max_execution_time, "max_execution_time")
         request.options.max_execution_time.CopyFrom(limit)

@@ -39,7 +39,8 @@ def confine(
     _become_stub(fds, zygote_pid)
     begin_program(fds)
     os.setsid()
-    limits.apply_fixed(cell_limits, limits.count_tasks())
+    limits.share_uid()
+    limits.apply_fixed(cell_limits)
     if tier is Tier.REDUCED:
         limits.keep_status()
         restrict(readable)

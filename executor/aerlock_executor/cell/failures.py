@@ -9,6 +9,7 @@ from qiskit_aer import AerError
 from aerlock.codec.bounds import ValueBoundsError
 from aerlock.v1 import jobs_pb2
 from aerlock.v1.jobs_pb2 import JobFailure
+from aerlock_executor.cell.exhaustion import MOST_EXCEPTIONS, limit_behind, related
 from aerlock_executor.cell.inputs import InvalidInputError
 from aerlock_executor.cell.messenger import InvalidResultError, TwoFinalResultsError
 from aerlock_executor.cell.program_files import ProgramLoadError
@@ -16,12 +17,9 @@ from aerlock_executor.cell.program_files import ProgramLoadError
 MAX_MESSAGE_BYTES: Final = 4 << 10
 MAX_TRACEBACK_BYTES: Final = 32 << 10
 
-# Python's report repeats an exception wherever it belongs: groups of one another would have no end.
-_MOST_EXCEPTIONS: Final = 1000
 _CUT = "\n[…]\n"
 _OWN_ERRORS = (ProgramLoadError, InvalidInputError, InvalidResultError, TwoFinalResultsError)
 _REASONS: Final[tuple[tuple[type[BaseException], jobs_pb2.FailureReason.ValueType], ...]] = (
-    (MemoryError, jobs_pb2.FAILURE_REASON_MEMORY_LIMIT),
     (SystemExit, jobs_pb2.FAILURE_REASON_NO_RESULT),
     (InvalidInputError, jobs_pb2.FAILURE_REASON_INVALID_INPUT),
     (InvalidResultError, jobs_pb2.FAILURE_REASON_INVALID_RESULT),
@@ -29,18 +27,18 @@ _REASONS: Final[tuple[tuple[type[BaseException], jobs_pb2.FailureReason.ValueTyp
     (ValueBoundsError, jobs_pb2.FAILURE_REASON_INVALID_RESULT),
     (AerError, jobs_pb2.FAILURE_REASON_SIMULATOR_ERROR),
 )
+# An InvalidInputError and its like say more than what was behind them.
+_MAY_HIDE_A_LIMIT: Final = (
+    jobs_pb2.FAILURE_REASON_PROGRAM_ERROR,
+    jobs_pb2.FAILURE_REASON_SIMULATOR_ERROR,
+)
 
 
 def describe(error: BaseException, program_files: Container[str]) -> JobFailure:
     """The failure that ``error`` means; never raises, whatever the program's exception does."""
-    kind = type(error)
-    reason = next(
-        (reason for known, reason in _REASONS if issubclass(kind, known)),
-        jobs_pb2.FAILURE_REASON_PROGRAM_ERROR,
-    )
-    failure = JobFailure(reason=reason)
+    failure = JobFailure(reason=_reason(error))
     try:
-        if _count_related(error) > _MOST_EXCEPTIONS:
+        if _count_related(error) > MOST_EXCEPTIONS:
             error = _alone(error)
         failure.message = _shortened(_message(error), MAX_MESSAGE_BYTES)
         failure.traceback = _shortened(_traceback(error, program_files), MAX_TRACEBACK_BYTES)
@@ -49,9 +47,19 @@ def describe(error: BaseException, program_files: Container[str]) -> JobFailure:
     return failure
 
 
+def _reason(error: BaseException) -> jobs_pb2.FailureReason.ValueType:
+    """What the program raised, or the limit behind it."""
+    kind = type(error)
+    reason = next(
+        (reason for known, reason in _REASONS if issubclass(kind, known)),
+        jobs_pb2.FAILURE_REASON_PROGRAM_ERROR,
+    )
+    if reason in _MAY_HIDE_A_LIMIT:
+        return limit_behind(error) or reason
+    return reason
+
+
 def _message(error: BaseException) -> str:
-    if isinstance(error, MemoryError):
-        return "The program asked for more memory than a cell may have."
     if isinstance(error, SystemExit):
         return "The program exited before main returned."
     if isinstance(error, _OWN_ERRORS):
@@ -64,18 +72,8 @@ def _message(error: BaseException) -> str:
 
 
 def _count_related(error: BaseException) -> int:
-    """How many exceptions Python's report of this one shows, or somewhat more than `_MOST_EXCEPTIONS`."""
-    pending, chained, count = [error], {id(error)}, 0
-    while pending and count <= _MOST_EXCEPTIONS:
-        current = pending.pop()
-        count += 1
-        for behind in (current.__cause__, current.__context__):
-            if behind is not None and id(behind) not in chained:
-                chained.add(id(behind))
-                pending.append(behind)
-        if isinstance(current, BaseExceptionGroup):
-            pending.extend(current.exceptions)
-    return count
+    """How many exceptions Python's report of this one shows, or somewhat more than `MOST_EXCEPTIONS`."""
+    return sum(1 for _ in related(error))
 
 
 def _alone(error: BaseException) -> BaseException:

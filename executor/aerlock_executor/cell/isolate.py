@@ -72,7 +72,7 @@ def _become_stub(fds: CellFds, zygote_pid: int) -> None:
 
 def _become_init(fds: CellFds, cell_limits: CellLimits, kept_roots: tuple[str, ...]) -> None:
     """Returns in the program, init's child."""
-    mount_private(cell_limits.scratch_bytes, kept_roots)
+    mount_private(cell_limits.scratch_bytes, cell_limits.scratch_files, kept_roots)
     os.setsid()
     linux.drop_capabilities()
     # Before the program exists: it runs under the same uid and could write /proc/1/mem.

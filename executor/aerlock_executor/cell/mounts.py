@@ -1,5 +1,6 @@
 """The private file systems of one cell: scratch on /tmp and /dev/shm, its own /proc."""
 
+import os
 from pathlib import Path
 
 from aerlock_executor.cell import linux
@@ -11,23 +12,24 @@ DEVICES = ("null", "full", "random", "urandom")
 """What there is in /dev. Not zero: shared mappings of it are memory that no limit counts."""
 
 _REMOUNT_READ_ONLY = linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY | linux.MS_NOSUID
-_SCRATCH_INODES = 16_384
 _PLAIN = linux.MS_NOSUID | linux.MS_NODEV
 
 
-def mount_private(scratch_bytes: int, kept_roots: tuple[str, ...]) -> None:
+def mount_private(scratch_bytes: int, scratch_files: int, kept_roots: tuple[str, ...]) -> None:
     """Covers everything writable with file systems of this mount namespace alone.
 
-    /tmp and /dev/shm share one tmpfs of ``scratch_bytes``. ``kept_roots`` are
+    /tmp and /dev/shm share one tmpfs of ``scratch_bytes``, in which a job has
+    room for ``scratch_files``. ``kept_roots`` are
     read-only directories that a cell needs; those under a covered directory
     (an environment in a checkout below /tmp) are bound into the new one.
     Raises OSError.
     """
     linux.mount("none", "/", "", linux.MS_REC | linux.MS_PRIVATE)
-    options = f"size={scratch_bytes},nr_inodes={_SCRATCH_INODES},mode=0755"
+    options = f"size={scratch_bytes},mode=0755"
     linux.mount("scratch", STAGE, "tmpfs", _PLAIN | linux.MS_NOEXEC, options)
     for target in (Path("/tmp"), Path("/dev/shm")):  # noqa: S108 - inside the sandbox
         _cover(target, Path(STAGE, target.name), kept_roots)
+    _bound_files(scratch_files)
     linux.unmount(STAGE)
     for name in DEVICES:
         # They are inodes of the host: a job must not leave its mark in their times.
@@ -44,6 +46,13 @@ def _cover(target: Path, source: Path, kept_roots: tuple[str, ...]) -> None:
             inner.mkdir(parents=True)
             linux.mount(root, str(inner), "", linux.MS_BIND | linux.MS_REC)
     linux.mount(str(source), str(target), "", linux.MS_BIND | linux.MS_REC)
+
+
+def _bound_files(scratch_files: int) -> None:
+    """Leaves room for so many files beside the directories that there are."""
+    status = os.statvfs(STAGE)
+    inodes = status.f_files - status.f_ffree + scratch_files
+    linux.mount("none", STAGE, "", linux.MS_REMOUNT | _PLAIN | linux.MS_NOEXEC, f"nr_inodes={inodes}")
 
 
 def _mount_proc() -> None:

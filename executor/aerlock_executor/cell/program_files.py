@@ -79,3 +79,15 @@ def load_main(files: Mapping[str, bytes]) -> Callable[..., Any]:
             f"{MAIN_FILE} does not define main; add: def main(backend, user_messenger, **kwargs)"
         )
     return main  # type: ignore[no-any-return]
+
+
+def unload(files: Mapping[str, bytes]) -> None:
+    """Takes back what `load_main` did with these files."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _MemoryFinder)]
+    for name in files:
+        linecache.cache.pop(name, None)
+        sys.modules.pop(_module_name(name), None)
+
+
+def _module_name(file_name: str) -> str:
+    return file_name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")

@@ -10,13 +10,15 @@ from typing import NoReturn, TextIO
 import numpy as np
 from qiskit.quantum_info.operators.random import DEFAULT_RNG
 
+from aerlock.program.backend import ProgramBackend
 from aerlock.program.backends import get_backend
 from aerlock_executor.cell import failures, frames, limits, program_files, signals
+from aerlock_executor.cell.exhaustion import is_out_of_memory
 from aerlock_executor.cell.inputs import InputBlobs, read_inputs
 from aerlock_executor.cell.limits import CellLimits
 from aerlock_executor.cell.messenger import JobMessenger
+from aerlock_executor.cell.rehearsal import rehearse
 from aerlock_executor.cell.result_checks import ResultChecks
-from aerlock_executor.cell.sample import run_sample
 from aerlock_executor.v1.cell_pb2 import CellFrame, CellReady, CellStart
 
 _VERBOSE_LIBRARIES = ("qiskit", "stevedore")
@@ -26,22 +28,24 @@ _NOT_STARTED = 70  # EX_SOFTWARE
 
 
 def run(input_fd: int, output_fd: int, cell_limits: CellLimits, warm: bool) -> NoReturn:
-    """Runs one job, after a sample where the cell has time to warm itself.
+    """Runs one job, after a rehearsal where the cell has time to warm itself.
 
     Ends the process without atexit handlers or finalizers, which are the program's.
     """
     status = _NOT_STARTED
     try:
+        _bound_pools(cell_limits)
         if warm:
-            run_sample()
+            rehearse()
         _part_from_zygote()
         frames.FrameWriter(output_fd).write(CellFrame(ready=_usage()).SerializeToString())
         message = frames.read_frame(input_fd)
         if message is not None:
             start = CellStart.FromString(message)
             _apply(start, cell_limits)
+            backend = _backend(start, cell_limits)
             checks = ResultChecks(start.interim_results_schema, start.return_values_schema)
-            status = _run_job(start, input_fd, JobMessenger(output_fd, checks))
+            status = _run_job(start, backend, input_fd, JobMessenger(output_fd, checks))
     except KeyboardInterrupt:  # cancelled before its program was loaded
         status = _RAISED
     except BaseException:
@@ -49,6 +53,12 @@ def run(input_fd: int, output_fd: int, cell_limits: CellLimits, warm: bool) -> N
             sys.excepthook(*sys.exc_info())
     finally:
         os._exit(status)
+
+
+def _bound_pools(cell_limits: CellLimits) -> None:
+    """Has libraries that have no threads yet start no more than fit into the limit."""
+    for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS"):
+        os.environ[name] = str(cell_limits.pool_threads)
 
 
 def _part_from_zygote() -> None:
@@ -72,8 +82,20 @@ def _apply(start: CellStart, cell_limits: CellLimits) -> None:
     _set_log_level(start.log_level or "WARNING")
     allowance = min(start.memory_bytes or cell_limits.memory_bytes, cell_limits.memory_bytes)
     limits.apply_memory(allowance)
+    limits.apply_counts(start.threads or cell_limits.threads, start.open_files or cell_limits.open_files)
     if start.cpu_seconds:
         limits.apply_cpu(start.cpu_seconds)
+
+
+def _backend(start: CellStart, cell_limits: CellLimits) -> ProgramBackend:
+    """The job's backend, told of the limits: then Aer itself says that a circuit is too large."""
+    backend = get_backend(start.backend_name)
+    memory_bytes = start.memory_bytes or cell_limits.memory_bytes
+    # Not by set_options, which has the backend build its Target anew.
+    backend.options.update_options(
+        max_memory_mb=memory_bytes >> 20, max_parallel_threads=cell_limits.pool_threads
+    )
+    return backend
 
 
 def _set_log_level(level: str) -> None:
@@ -89,20 +111,20 @@ def _open_output(fd: int) -> TextIO:
     return open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
-def _run_job(start: CellStart, input_fd: int, messenger: JobMessenger) -> int:
+def _run_job(start: CellStart, backend: ProgramBackend, input_fd: int, messenger: JobMessenger) -> int:
     """Calls main and writes the last frame; returns the exit status."""
     files = dict(start.source.files)
     try:
         main = program_files.load_main(files)
         with InputBlobs(input_fd, start.blobs) as blobs:
             inputs = read_inputs(start.inputs, blobs)
-        returned = main(get_backend(start.backend_name), messenger, **inputs)
+        returned = main(backend, messenger, **inputs)
         signals.ignore_handled()
         messenger.finish(returned)
         status = _RETURNED
     except BaseException as error:
         signals.ignore_handled()
-        if isinstance(error, MemoryError):
+        if is_out_of_memory(error):
             limits.release_reserve()
         messenger.close(CellFrame(failure=failures.describe(error, files)))
         status = _RAISED

@@ -9,6 +9,7 @@ from aerlock_executor.cell import filters, isolate, linux
 from aerlock_executor.cell.mounts import mount_private
 
 _SCRATCH_BYTES = 1 << 20
+_SCRATCH_FILES = 16
 
 
 def main() -> int:
@@ -36,7 +37,7 @@ def _mount_in_child() -> None:
     pid = os.fork()
     if not pid:
         try:
-            mount_private(_SCRATCH_BYTES, ())
+            mount_private(_SCRATCH_BYTES, _SCRATCH_FILES, ())
         except OSError as error:
             print(f"{error}: ", end="", flush=True)  # noqa: T201
             os._exit(1)

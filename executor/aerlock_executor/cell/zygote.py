@@ -3,7 +3,7 @@
 It runs nothing of Qiskit, since thread pools do not survive a fork: a sample
 runs in a child that is thrown away, and only the modules that it loaded are
 imported here. It has one thread, no signal handlers and one control socket,
-over which come JSON objects: ``{"create": ID, "warm": BOOL}`` with the four
+over which come JSON objects: ``{"create": ID, "warm": BOOL, "limits": {...}}`` with the four
 descriptors of the cell's pipes and those by which it enters its control groups,
 and ``{"cell": ID, "signal": NUMBER}``. It answers ``{"ready": {...}}`` once, which
 says what it has imported, and ``{"ended": ID, ...}`` with the records of the
@@ -34,6 +34,7 @@ from aerlock.program.backends import BACKENDS, get_backend, list_backends
 from aerlock_executor.cell import filters, linux, runner, sample
 from aerlock_executor.cell.confine import confine
 from aerlock_executor.cell.isolate import isolate
+from aerlock_executor.cell.limits import CellLimits
 from aerlock_executor.cell.processes import INPUT_FD, NO_STATUS, OUTPUT_FD, CellFds, report
 from aerlock_executor.cell.tiers import Tier
 from aerlock_executor.cell.zygote_options import CELL_PROTOCOL, ZygoteOptions
@@ -64,11 +65,11 @@ class _Zygote:
         self._poll.register(control, select.POLLIN)
         self._cells: dict[int, _Cell] = {}  # by pid fd
 
-    def serve(self) -> tuple[CellFds, bool] | None:
+    def serve(self) -> tuple[CellFds, CellLimits, bool] | None:
         """Serves until the control socket closes (None).
 
-        In the child that is to be a cell it returns the descriptors, and
-        whether the cell is to warm itself.
+        In the child that is to be a cell it returns the descriptors, the limits,
+        and whether the cell is to warm itself.
         """
         while True:
             for fd, _ in self._poll.poll():
@@ -82,7 +83,7 @@ class _Zygote:
                 if "create" in request:
                     child = self._create(request["create"], fds)
                     if child:
-                        return child, request["warm"]
+                        return child, CellLimits(**request["limits"]), request["warm"]
                 elif "signal" in request:
                     self._signal(request["cell"], request["signal"])
 
@@ -252,18 +253,18 @@ def main() -> None:
     cell = zygote.serve()
     if cell is None:
         os._exit(0)
-    fds, warm = cell
-    _enter(fds, options, zygote_pid)
-    runner.run(INPUT_FD, OUTPUT_FD, options.limits, warm)
+    fds, limits, warm = cell
+    _enter(fds, limits, options, zygote_pid)
+    runner.run(INPUT_FD, OUTPUT_FD, limits, warm)
 
 
-def _enter(fds: CellFds, options: ZygoteOptions, zygote_pid: int) -> None:
+def _enter(fds: CellFds, limits: CellLimits, options: ZygoteOptions, zygote_pid: int) -> None:
     """Turns a fresh child of the zygote into a cell of the tier; returns in the program only."""
     try:
         if options.tier is Tier.FULL:
-            isolate(fds, options.limits, options.kept_roots, zygote_pid)
+            isolate(fds, limits, options.kept_roots, zygote_pid)
         else:
-            confine(fds, options.limits, options.kept_roots, zygote_pid, options.tier)
+            confine(fds, limits, options.kept_roots, zygote_pid, options.tier)
     except BaseException as error:
         text = f"{type(error).__name__}: {error}"
         with contextlib.suppress(OSError):

@@ -7,7 +7,7 @@ from typing import Final
 from aerlock_executor.cell.limits import CellLimits
 from aerlock_executor.cell.tiers import Tier
 
-CELL_PROTOCOL: Final = 2
+CELL_PROTOCOL: Final = 3
 """Counts changes of what executor and cells say: `ZygoteOptions`, the control socket, cell.proto."""
 
 

@@ -27,7 +27,7 @@ from aerlock.v1 import programs_pb2 as aerlock_dot_v1_dot_programs__pb2
 from aerlock.v1 import values_pb2 as aerlock_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61\x65rlock_executor/v1/cell.proto\x12\x13\x61\x65rlock_executor.v1\x1a\x15\x61\x65rlock/v1/jobs.proto\x1a\x19\x61\x65rlock/v1/programs.proto\x1a\x17\x61\x65rlock/v1/values.proto\"\x92\x02\n\tCellStart\x12)\n\x06source\x18\x01 \x01(\x0b\x32\x19.aerlock.v1.ProgramSource\x12$\n\x06inputs\x18\x02 \x01(\x0b\x32\x14.aerlock.v1.MapValue\x12\x14\n\x0c\x62\x61\x63kend_name\x18\x03 \x01(\t\x12\x11\n\tlog_level\x18\x04 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x05 \x01(\x03\x12\x13\n\x0b\x63pu_seconds\x18\x06 \x01(\x03\x12\"\n\x05\x62lobs\x18\x07 \x03(\x0b\x32\x13.aerlock.v1.BlobRef\x12\x1e\n\x16interim_results_schema\x18\x08 \x01(\t\x12\x1c\n\x14return_values_schema\x18\t \x01(\t\"\xab\x02\n\tCellFrame\x12/\n\x05ready\x18\x01 \x01(\x0b\x32\x1e.aerlock_executor.v1.CellReadyH\x00\x12+\n\x0einterim_result\x18\x02 \x01(\x0b\x32\x11.aerlock.v1.ValueH\x00\x12)\n\x0c\x66inal_result\x18\x03 \x01(\x0b\x32\x11.aerlock.v1.ValueH\x00\x12)\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x16.aerlock.v1.JobFailureH\x00\x12\x36\n\tblob_part\x18\x05 \x01(\x0b\x32!.aerlock_executor.v1.CellBlobPartH\x00\x12)\n\x07warning\x18\x06 \x01(\x0b\x32\x16.aerlock.v1.JobWarningH\x00\x42\x07\n\x05\x66rame\"=\n\x0c\x43\x65llBlobPart\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0c\n\x04last\x18\x02 \x01(\x08\x12\x11\n\tabandoned\x18\x03 \x01(\x08\";\n\tCellReady\x12\x13\n\x0b\x63pu_seconds\x18\x01 \x01(\x01\x12\x19\n\x11peak_memory_bytes\x18\x02 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61\x65rlock_executor/v1/cell.proto\x12\x13\x61\x65rlock_executor.v1\x1a\x15\x61\x65rlock/v1/jobs.proto\x1a\x19\x61\x65rlock/v1/programs.proto\x1a\x17\x61\x65rlock/v1/values.proto\"\xb7\x02\n\tCellStart\x12)\n\x06source\x18\x01 \x01(\x0b\x32\x19.aerlock.v1.ProgramSource\x12$\n\x06inputs\x18\x02 \x01(\x0b\x32\x14.aerlock.v1.MapValue\x12\x14\n\x0c\x62\x61\x63kend_name\x18\x03 \x01(\t\x12\x11\n\tlog_level\x18\x04 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x05 \x01(\x03\x12\x13\n\x0b\x63pu_seconds\x18\x06 \x01(\x03\x12\"\n\x05\x62lobs\x18\x07 \x03(\x0b\x32\x13.aerlock.v1.BlobRef\x12\x1e\n\x16interim_results_schema\x18\x08 \x01(\t\x12\x1c\n\x14return_values_schema\x18\t \x01(\t\x12\x0f\n\x07threads\x18\n \x01(\x05\x12\x12\n\nopen_files\x18\x0b \x01(\x05\"\xab\x02\n\tCellFrame\x12/\n\x05ready\x18\x01 \x01(\x0b\x32\x1e.aerlock_executor.v1.CellReadyH\x00\x12+\n\x0einterim_result\x18\x02 \x01(\x0b\x32\x11.aerlock.v1.ValueH\x00\x12)\n\x0c\x66inal_result\x18\x03 \x01(\x0b\x32\x11.aerlock.v1.ValueH\x00\x12)\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x16.aerlock.v1.JobFailureH\x00\x12\x36\n\tblob_part\x18\x05 \x01(\x0b\x32!.aerlock_executor.v1.CellBlobPartH\x00\x12)\n\x07warning\x18\x06 \x01(\x0b\x32\x16.aerlock.v1.JobWarningH\x00\x42\x07\n\x05\x66rame\"=\n\x0c\x43\x65llBlobPart\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0c\n\x04last\x18\x02 \x01(\x08\x12\x11\n\tabandoned\x18\x03 \x01(\x08\";\n\tCellReady\x12\x13\n\x0b\x63pu_seconds\x18\x01 \x01(\x01\x12\x19\n\x11peak_memory_bytes\x18\x02 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,11 +35,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aerlock_executor.v1.cell_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CELLSTART']._serialized_start=131
-  _globals['_CELLSTART']._serialized_end=405
-  _globals['_CELLFRAME']._serialized_start=408
-  _globals['_CELLFRAME']._serialized_end=707
-  _globals['_CELLBLOBPART']._serialized_start=709
-  _globals['_CELLBLOBPART']._serialized_end=770
-  _globals['_CELLREADY']._serialized_start=772
-  _globals['_CELLREADY']._serialized_end=831
+  _globals['_CELLSTART']._serialized_end=442
+  _globals['_CELLFRAME']._serialized_start=445
+  _globals['_CELLFRAME']._serialized_end=744
+  _globals['_CELLBLOBPART']._serialized_start=746
+  _globals['_CELLBLOBPART']._serialized_end=807
+  _globals['_CELLREADY']._serialized_start=809
+  _globals['_CELLREADY']._serialized_end=868
 # @@protoc_insertion_point(module_scope)

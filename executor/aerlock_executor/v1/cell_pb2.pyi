@@ -43,6 +43,8 @@ class CellStart(_message.Message):
     BLOBS_FIELD_NUMBER: _builtins.int
     INTERIM_RESULTS_SCHEMA_FIELD_NUMBER: _builtins.int
     RETURN_VALUES_SCHEMA_FIELD_NUMBER: _builtins.int
+    THREADS_FIELD_NUMBER: _builtins.int
+    OPEN_FILES_FIELD_NUMBER: _builtins.int
     backend_name: _builtins.str
     log_level: _builtins.str
     memory_bytes: _builtins.int
@@ -53,6 +55,11 @@ class CellStart(_message.Message):
     interim_results_schema: _builtins.str
     """JSON Schemas that results are compared with; empty compares nothing."""
     return_values_schema: _builtins.str
+    threads: _builtins.int
+    """What the program may have, applied like memory_bytes: threads, one more than
+    that where a control group refuses the next one, and file descriptors.
+    """
+    open_files: _builtins.int
     @_builtins.property
     def source(self) -> _programs_pb2.ProgramSource: ...
     @_builtins.property
@@ -75,10 +82,12 @@ class CellStart(_message.Message):
         blobs: _abc.Iterable[_values_pb2.BlobRef] | None = ...,
         interim_results_schema: _builtins.str = ...,
         return_values_schema: _builtins.str = ...,
+        threads: _builtins.int = ...,
+        open_files: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["inputs", b"inputs", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_name", b"backend_name", "blobs", b"blobs", "cpu_seconds", b"cpu_seconds", "inputs", b"inputs", "interim_results_schema", b"interim_results_schema", "log_level", b"log_level", "memory_bytes", b"memory_bytes", "return_values_schema", b"return_values_schema", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_name", b"backend_name", "blobs", b"blobs", "cpu_seconds", b"cpu_seconds", "inputs", b"inputs", "interim_results_schema", b"interim_results_schema", "log_level", b"log_level", "memory_bytes", b"memory_bytes", "open_files", b"open_files", "return_values_schema", b"return_values_schema", "source", b"source", "threads", b"threads"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -473,7 +473,9 @@ class GetExecutorInfoResponse(_message.Message):
 
     @_builtins.property
     def limits(self) -> _limits_pb2.ResourceLimits:
-        """The executor's own limits, all set."""
+        """The executor's own limits, all set; events_per_second may be 0, which is
+        none.
+        """
 
     @_builtins.property
     def weaknesses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

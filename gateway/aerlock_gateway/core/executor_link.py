@@ -24,6 +24,7 @@ from aerlock.v1.jobs_pb2 import (
     JobFailure,
     StateChange,
 )
+from aerlock.v1.limits_pb2 import ResourceLimits
 from aerlock_executor.v1 import executor_pb2, executor_pb2_grpc
 from aerlock_gateway.core.blob_files import BlobFiles
 from aerlock_gateway.core.blob_transfer import BlobLostError, BlobTransfer, NoRoomError
@@ -146,6 +147,11 @@ class ExecutorLink:
         if refusal := self._refusal(self.info.isolation_tier):
             raise UnavailableError(refusal, reason="EXECUTOR_REFUSED")
         return sorted(self.info.backends, key=lambda backend: backend.name)
+
+    @property
+    def limits(self) -> ResourceLimits:
+        """What the executor's jobs may use; none before one has connected."""
+        return self.info.limits if self.info else ResourceLimits()
 
     def find_backend(self, name: str) -> Backend:
         """Returns a backend; raises `NotFoundError`, which lists what there is, or `UnavailableError`."""

@@ -20,6 +20,7 @@ REVISIONED: Final = (
     "name",
     "description",
     "max_execution_time",
+    "limits",
     "backend_requirements",
     "parameters_schema",
     "return_values_schema",

@@ -26,6 +26,7 @@ from aerlock_gateway.core.jobs import find_visible, to_message
 from aerlock_gateway.core.limits import JobLimits
 from aerlock_gateway.core.program_access import find_program
 from aerlock_gateway.core.program_messages import to_message as program_to_message
+from aerlock_gateway.core.resource_limits import limit_violations, smallest
 from aerlock_gateway.core.tags import tag_violations
 from aerlock_gateway.errors import InvalidArgumentError, Violation
 from aerlock_gateway.store import audit, blobs, jobs, programs, queue
@@ -144,6 +145,7 @@ class Runs:
             image=environment,
             log_level=request.options.log_level or "WARNING",
             max_execution_time=limit,
+            limits=smallest(program.limits, request.options.limits, self._link.limits),
         )
         return jobs.NewJob(
             job_id="".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH)),
@@ -178,6 +180,7 @@ def _check_request(request: RunProgramRequest) -> None:
         "options.max_execution_time",
         EXECUTION_TIME,
     )
+    violations.extend(limit_violations(options.limits, "options.limits"))
     violations.extend(tag_violations(request.tags, "tags"))
     if violations:
         raise InvalidArgumentError.of(violations)

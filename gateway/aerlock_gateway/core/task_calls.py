@@ -46,7 +46,7 @@ def start_request(
         backend_name=row.backend_name,
         environment=options.image,
         log_level=options.log_level,
-        limits=executor_pb2.TaskLimits(wall_time=options.max_execution_time),
+        limits=executor_pb2.TaskLimits(wall_time=options.max_execution_time, resources=options.limits),
         interim_results_schema=program.interim_results_schema,
         return_values_schema=program.return_values_schema,
         isolation_tier=row.isolation_tier,

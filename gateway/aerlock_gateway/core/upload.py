@@ -16,6 +16,7 @@ from aerlock_gateway.core.bounds import EXECUTION_TIME, LARGEST_SCHEMA, MOST_VIO
 from aerlock_gateway.core.check_source import MAIN_FILE
 from aerlock_gateway.core.checker import Checker, TooCostlyError
 from aerlock_gateway.core.module_paths import wrong_path
+from aerlock_gateway.core.resource_limits import limit_violations, smallest
 from aerlock_gateway.core.values import inputs_from_json
 from aerlock_gateway.errors import InvalidArgumentError, Violation
 
@@ -53,6 +54,9 @@ async def check_program(checker: Checker, account: str, program: Program) -> tup
         parameters=parameters,
         **{schema: getattr(program, schema) for schema in _SCHEMAS},
     )
+    limits = smallest(program.limits)
+    if limits.ByteSize():
+        metadata.limits.CopyFrom(limits)
     if program.HasField("backend_requirements"):
         metadata.backend_requirements.CopyFrom(program.backend_requirements)
     return metadata, answer["signature"]
@@ -98,6 +102,7 @@ def _check_fields(program: Program) -> list[Violation]:
         "visibility",
         "must be VISIBILITY_PRIVATE or VISIBILITY_PUBLIC",
     )
+    violations.extend(limit_violations(program.limits, "program.limits"))
     for schema in _SCHEMAS:
         size = len(getattr(program, schema).encode())
         require(size <= LARGEST_SCHEMA, schema, f"is {size:,} bytes; at most 64 KiB are allowed")

@@ -147,4 +147,5 @@ class ServerService(server_pb2_grpc.ServerServiceServicer):
             response.codec_version = info.codec_version
             response.environments.extend(info.environments)
             response.weaknesses.extend(self._isolation.weaknesses(info))
+            response.limits.CopyFrom(info.limits)
         return response

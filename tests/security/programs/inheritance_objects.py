@@ -7,6 +7,7 @@ import sys
 
 def main(backend, user_messenger, **kwargs):
     found = []
+    gc.unfreeze()
     objects = gc.get_objects()
     frame = sys._getframe()
     while frame:
@@ -23,6 +24,8 @@ def main(backend, user_messenger, **kwargs):
             found += ["the control socket"] if item._control.fileno() >= 0 else []
         if kind.__name__ == "CellFds" and works(item.status):
             found.append("the status pipe")
+        if kind.__name__ == "_MemoryFinder" and item not in sys.meta_path:
+            found.append("another program")
     return found
 
 

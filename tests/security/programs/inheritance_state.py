@@ -1,8 +1,11 @@
 # Says what is not as every job must find it: ids, capabilities, filters, signals, folders. Expected: nothing.
+import linecache
+import logging
 import os
 import resource
 import signal
 import socket
+import sys
 
 VARIABLES = {
     "HOME", "LANG", "LC_CTYPE", "MALLOC_ARENA_MAX", "MIMALLOC_ARENA_RESERVE", "OMP_NUM_THREADS",
@@ -15,7 +18,11 @@ NONE = "0" * 16
 def main(backend, user_messenger, **kwargs):
     status = dict(line.split(":", 1) for line in open("/proc/self/status").read().splitlines() if ":" in line)
     status = {name: text.strip() for name, text in status.items()}
+    finders = [finder for finder in sys.meta_path if type(finder).__name__ == "_MemoryFinder"]
     facts = {
+        "one program": len(finders) == 1 and finders[0].find_spec("program", None) is not None,
+        "own source": "VARIABLES" in "".join(linecache.getlines("program.py")),
+        "log level": logging.getLogger().level == logging.WARNING,
         "uid": os.getresuid() == (1000, 1000, 1000),
         "gid": os.getresgid() == (1000, 1000, 1000),
         "capabilities": all(status[f"Cap{kind}"] == NONE for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")),

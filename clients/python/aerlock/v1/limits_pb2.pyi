@@ -57,10 +57,12 @@ class ResourceLimits(_message.Message):
     open_files: _builtins.int
     """File descriptors of the program. At least 32. OPEN_FILES_LIMIT."""
     result_bytes: _builtins.int
-    """Bytes of interim and final results. At least 1 KiB. OUTPUT_LIMIT."""
+    """Bytes of interim and final results, and 128 on top for each. At least
+    1 KiB. OUTPUT_LIMIT.
+    """
     events_per_second: _builtins.int
     """Interim results a second; what a job would have in five seconds may come at
-    once. EVENT_RATE_LIMIT.
+    once. An executor may have no such limit: 0. EVENT_RATE_LIMIT.
     """
     log_bytes: _builtins.int
     """Bytes of stdout and stderr that are kept. What comes beyond is counted and
@@ -69,7 +71,9 @@ class ResourceLimits(_message.Message):
     """
     @_builtins.property
     def cpu_time(self) -> _duration_pb2.Duration:
-        """Of all threads together. CPU_LIMIT."""
+        """Of all threads together. Whole seconds count, so that 1.5 s are 2 s.
+        CPU_LIMIT.
+        """
 
     def __init__(
         self,
