@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import socket
-import tempfile
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,16 +13,15 @@ from typing import Any
 
 import aerlock
 from aerlock.v1.backends_pb2 import Backend
-from aerlock_executor.bubblewrap import command, find_bubblewrap
 from aerlock_executor.cell.frames import FrameError, receive_frame
 from aerlock_executor.cell.limits import CellLimits
 from aerlock_executor.cell.tiers import Tier
-from aerlock_executor.cell.zygote_options import CELL_PROTOCOL, ZygoteOptions
-from aerlock_executor.cell_environment import readable, variables
+from aerlock_executor.cell.zygote_options import CELL_PROTOCOL
 from aerlock_executor.cgroups import CellGroup, Cgroups
 from aerlock_executor.interpreter import Interpreter
 from aerlock_executor.running_cell import Cell, CellExit, CellLife, ZygoteError
-from aerlock_executor.v1.cell_pb2 import CellFrame
+from aerlock_executor.v1.cell_pb2 import CellFrame, CellReady
+from aerlock_executor.zygote_process import spawn
 
 __all__ = ["Cell", "CellExit", "CellLimits", "Zygote", "ZygoteError", "ZygoteInfo"]
 
@@ -94,8 +92,7 @@ class Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         info_reader, info_writer = os.pipe()
         try:
-            spawn = _spawn_in_bubblewrap if tier is Tier.FULL else partial(_spawn_directly, tier)
-            process = await spawn(limits, interpreter, theirs.fileno(), info_writer)
+            process = await spawn(tier, limits, interpreter, theirs.fileno(), info_writer)
         except BaseException:
             os.close(info_reader)
             ours.close()
@@ -129,21 +126,10 @@ class Zygote:
     async def _create_cell(self, warm: bool, limits: CellLimits) -> Cell:
         cell = await self._request_cell(warm, limits)
         try:
-            async with asyncio.timeout(CELL_SECONDS):
-                frame = await receive_frame(cell.reader)
-        except (FrameError, TimeoutError) as error:
-            cell.kill()
-            raise ZygoteError(f"a cell did not become ready: {error or 'it took too long'}") from error
+            cell.measure(await _until_cell_ready(cell))
         except BaseException:
             cell.kill()
             raise
-        first = CellFrame.FromString(frame or b"")
-        if not first.HasField("ready"):
-            cell.kill()
-            detail = (await cell.stderr.read(_MAX_MESSAGE_BYTES)).decode(errors="replace")
-            exit_ = await cell.wait()
-            raise ZygoteError(f"a cell ended before it was ready ({exit_}): {detail}")
-        cell.life.used_before = first.ready
         return cell
 
     async def retire(self) -> None:
@@ -302,38 +288,20 @@ class Zygote:
         os.close(self._sandbox_fd)
 
 
-async def _spawn_in_bubblewrap(
-    limits: CellLimits, interpreter: Interpreter, control_fd: int, info_fd: int
-) -> asyncio.subprocess.Process:
-    bubblewrap = find_bubblewrap()
-    if bubblewrap is None:
-        raise ZygoteError("bubblewrap is not installed; on Debian or Ubuntu: apt install bubblewrap")
-    options = ZygoteOptions(control_fd, limits, interpreter.directories)
-    arguments = ("-m", "aerlock_executor.cell.zygote", options.to_json())
-    return await asyncio.create_subprocess_exec(
-        *command(bubblewrap, limits, arguments, interpreter, info_fd),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        pass_fds=(control_fd, info_fd),
-    )
-
-
-async def _spawn_directly(
-    tier: Tier, limits: CellLimits, interpreter: Interpreter, control_fd: int, _: int
-) -> asyncio.subprocess.Process:
-    """In the tiers without namespaces a reaper takes bubblewrap's place."""
-    options = ZygoteOptions(control_fd, limits, readable(interpreter), tier)
-    return await asyncio.create_subprocess_exec(
-        *(interpreter.executable, "-I", "-B", "-m", "aerlock_executor.cell.reaper", options.to_json()),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        pass_fds=(control_fd,),
-        env=variables(limits, tempfile.gettempdir()),
-        cwd="/",
-        start_new_session=True,
-    )
+async def _until_cell_ready(cell: Cell) -> CellReady:
+    """Waits for a cell's first frame, which says what it has used; raises ZygoteError."""
+    try:
+        async with asyncio.timeout(CELL_SECONDS):
+            frame = await receive_frame(cell.reader)
+    except (FrameError, TimeoutError) as error:
+        raise ZygoteError(f"a cell did not become ready: {error or 'it took too long'}") from error
+    first = CellFrame.FromString(frame or b"")
+    if not first.HasField("ready"):
+        cell.kill()
+        detail = (await cell.stderr.read(_MAX_MESSAGE_BYTES)).decode(errors="replace")
+        exit_ = await cell.wait()
+        raise ZygoteError(f"a cell ended before it was ready ({exit_}): {detail}")
+    return first.ready
 
 
 def _read_info(fields: dict[str, Any]) -> ZygoteInfo:

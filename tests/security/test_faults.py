@@ -87,6 +87,28 @@ def test_killed_zygote_ends_its_jobs_truly_and_the_next_one_is_made(arena):
     arena.settled_traces()
 
 
+@pytest.mark.parametrize("member", ["stub", "init", "program"])
+def test_killed_process_of_a_cell_ends_its_job_alone(arena, contained, member):
+    with contained():
+        job = arena.attacker.start(arena.attacker.upload("stubborn", STUBBORN))
+        arena.await_interim(job)
+        cell_of_the_stubborn(arena.server("zygote"))[member].kill()
+        failure = arena.attacker.events(job.job_id())[-1].state_change.failure
+        assert failure.reason == FailureReason.FAILURE_REASON_CRASHED
+        assert failure.signal == signal.SIGKILL
+
+
+def cell_of_the_stubborn(zygote: psutil.Process) -> dict[str, psutil.Process]:
+    """The processes of the cell whose program has blocked every signal."""
+    for stub in zygote.children():
+        for init in stub.children():
+            for program in init.children():
+                status = Path(f"/proc/{program.pid}/status").read_text()
+                if int(status.split("SigBlk:")[1].split()[0], 16).bit_count() > 50:
+                    return {"stub": stub, "init": init, "program": program}
+    raise AssertionError("there is no such cell")
+
+
 @pytest.mark.parametrize("settings", [{}, {"sandbox": "landlock"}, {"insecure_no_sandbox": True}])
 def test_killed_supervisor_leaves_no_process_and_a_true_end(executor, settings):
     executor.start(warm_cells=1, **settings)

@@ -8,33 +8,19 @@ list of what it never needs, and of everything newer than the table.
 import errno
 from functools import cache
 
-from aerlock_executor.cell.linux import (
-    CLONE_NEWCGROUP,
-    CLONE_NEWIPC,
-    CLONE_NEWNET,
-    CLONE_NEWNS,
-    CLONE_NEWPID,
-    CLONE_NEWUSER,
-    CLONE_NEWUTS,
-)
 from aerlock_executor.cell.seccomp import ALLOW, Check, Pointer, Rule, assemble, fails, machine
 
 _NOT_IMPLEMENTED = fails(errno.ENOSYS)
 _NOT_PERMITTED = fails(errno.EPERM)
 _DONE = fails(0)
 
+_ALL_BITS = 0xFFFFFFFF
 # CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND, CLONE_THREAD. Without CLONE_FILES each thread would have
 # a descriptor table, and RLIMIT_NOFILE, of its own.
 _THREAD = 0x00000100 | 0x00000200 | 0x00000400 | 0x00000800 | 0x00010000
-_CLONE_NEWTIME = 0x00000080
-_CLONE_PTRACE = 0x00002000
-_CLONE_VFORK = 0x00004000
-_CLONE_PARENT = 0x00008000
-_CLONE_UNTRACED = 0x00800000
-_NEVER_FOR_THREADS = (
-    CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUSER | CLONE_NEWUTS
-    | _CLONE_NEWTIME | _CLONE_PTRACE | _CLONE_VFORK | _CLONE_PARENT | _CLONE_UNTRACED
-)  # fmt: skip
+# What C libraries set besides: CLONE_SYSVSEM, CLONE_SETTLS, CLONE_PARENT_SETTID, CLONE_CHILD_CLEARTID,
+# CLONE_DETACHED, CLONE_CHILD_SETTID.
+_OF_THREADS = 0x00040000 | 0x00080000 | 0x00100000 | 0x00200000 | 0x00400000 | 0x01000000
 
 _AF_UNIX = 1
 _MAP_SHARED_ANONYMOUS = 0x21
@@ -67,7 +53,7 @@ _PROCESS = """
 """
 # A socket pair is what asyncio wakes its loop with. Without sendmsg no file
 # descriptor travels over it, without connect and addresses it leads nowhere.
-_SOCKETS = "getpeername getsockname getsockopt recvfrom shutdown"
+_SOCKETS = "getpeername getsockname shutdown"
 
 # Not sendfile: a byte in a pipe or a socket holds its page, which no limit counts once the file is gone.
 _ALLOWED = " ".join((_FILES, _EVENTS, _MEMORY, _SIGNALS, _TIME, _PROCESS, _SOCKETS))
@@ -98,12 +84,19 @@ _IOCTL_REQUESTS = (0x541B, 0x5421, 0x5450, 0x5451, 0x5401, 0x5413)
 # PR_GET_PDEATHSIG PR_GET_DUMPABLE PR_SET_NAME PR_GET_NAME PR_GET_SECCOMP PR_CAPBSET_READ PR_GET_TIMERSLACK
 # PR_GET_NO_NEW_PRIVS
 _PRCTL_OPTIONS = (2, 3, 15, 16, 21, 23, 30, 39)
-# MADV_MERGEABLE, MADV_UNMERGEABLE (pages shared between jobs can be timed), MADV_HWPOISON, MADV_SOFT_OFFLINE
-_MADVISE_REFUSED = (12, 13, 100, 101)
+# MADV_NORMAL MADV_RANDOM MADV_SEQUENTIAL MADV_WILLNEED MADV_DONTNEED MADV_FREE MADV_DONTFORK MADV_DOFORK
+# MADV_HUGEPAGE MADV_NOHUGEPAGE MADV_DONTDUMP MADV_DODUMP MADV_WIPEONFORK MADV_KEEPONFORK MADV_GUARD_INSTALL
+# MADV_GUARD_REMOVE. Not MADV_MERGEABLE: pages that jobs share can be timed. Not MADV_PAGEOUT and its like:
+# they take pages of files from the others who read them.
+_MADVICE = (0, 1, 2, 3, 4, 8, 10, 11, 14, 15, 16, 17, 18, 19, 102, 103)
+# SO_TYPE SO_ERROR SO_PROTOCOL SO_DOMAIN. SO_PEERPIDFD would be a descriptor of a process.
+_SOCKET_OPTIONS = (3, 4, 38, 39)
+# MSG_PEEK MSG_DONTWAIT MSG_WAITALL MSG_NOSIGNAL. Not MSG_OOB, which has led out of sandboxes before.
+_MESSAGE_FLAGS = 0x2 | 0x40 | 0x100 | 0x4000
 
 _CHECKED = (
     # Threads, not processes: a job is one process, so that resource limits bound it exactly.
-    Rule("clone", ALLOW, (Check(0, (_THREAD,), mask=_THREAD | _NEVER_FOR_THREADS),), _NOT_PERMITTED),
+    Rule("clone", ALLOW, (Check(0, (_THREAD,), mask=_ALL_BITS & ~_OF_THREADS),), _NOT_PERMITTED),
     # No MAP_SHARED | MAP_ANONYMOUS: it stays when all but a page of it is unmapped, and no limit counts it.
     # No MAP_HUGETLB: those pages are few, and whoever the host keeps them for would miss them.
     Rule(
@@ -120,9 +113,11 @@ _CHECKED = (
     Rule("kill", _NOT_PERMITTED, (Check(0, (1,)),), ALLOW),
     Rule("tgkill", _NOT_PERMITTED, (Check(0, (1,)),), ALLOW),
     Rule("prlimit64", ALLOW, (Check(0, (0,)),), _NOT_PERMITTED),
-    Rule("madvise", _NOT_PERMITTED, (Check(2, _MADVISE_REFUSED),), ALLOW),
+    Rule("madvise", ALLOW, (Check(2, _MADVICE),), _NOT_PERMITTED),
     Rule("prctl", ALLOW, (Check(0, _PRCTL_OPTIONS),), _NOT_PERMITTED),
-    Rule("sendto", ALLOW, (Pointer(4),), _NOT_PERMITTED),
+    Rule("sendto", ALLOW, (Pointer(4), Check(3, (0,), mask=_ALL_BITS & ~_MESSAGE_FLAGS)), _NOT_PERMITTED),
+    Rule("recvfrom", ALLOW, (Check(3, (0,), mask=_ALL_BITS & ~_MESSAGE_FLAGS),), _NOT_PERMITTED),
+    Rule("getsockopt", ALLOW, (Check(2, _SOCKET_OPTIONS),), _NOT_PERMITTED),
     Rule("socketpair", ALLOW, (Check(0, (_AF_UNIX,)),), _NOT_PERMITTED),
 )
 
