@@ -473,8 +473,8 @@ class GetExecutorInfoResponse(_message.Message):
 
     @_builtins.property
     def limits(self) -> _limits_pb2.ResourceLimits:
-        """The executor's own limits, all set; events_per_second may be 0, which is
-        none.
+        """The executor's own limits, all set. Here events_per_second may be 0, which
+        is any number, and log_bytes, which keeps none.
         """
 
     @_builtins.property
