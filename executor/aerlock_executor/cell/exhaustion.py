@@ -37,13 +37,10 @@ def related(error: BaseException) -> Iterator[BaseException]:
             pending.extend(current.exceptions)
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory was refused to the program; never raises, and needs none for a plain MemoryError."""
-    return isinstance(error, MemoryError) or limit_behind(error) == jobs_pb2.FAILURE_REASON_MEMORY_LIMIT
-
-
 def limit_behind(error: BaseException) -> Reason | None:
     """The limit that an exception, or one that belongs to it, comes from; never raises."""
+    if isinstance(error, MemoryError):  # to look further needs memory
+        return jobs_pb2.FAILURE_REASON_MEMORY_LIMIT
     try:
         return next((reason for one in related(error) if (reason := _limit(one))), None)
     except MemoryError:  # there is not even enough to look

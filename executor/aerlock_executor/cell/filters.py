@@ -129,6 +129,12 @@ _JOB_RULES = (
     *(Rule(name, fails(errno.ENOTSUP)) for name in _NO_ATTRIBUTES.split()),
 )
 
+# Landlock does not ask who changes a file's mode, owner or times; the rest of these it refuses as well.
+_CHANGES_OF_FILES = """
+    chmod copy_file_range creat fallocate fchmod fchmodat ftruncate futimesat link linkat mkdir mkdirat rename
+    renameat renameat2 rmdir symlink symlinkat truncate unlink unlinkat utime utimensat utimes
+"""
+
 _ZYGOTE_REFUSED = """
     accept accept4 acct add_key bind bpf clock_adjtime clock_settime connect delete_module execve execveat
     fanotify_init finit_module init_module inotify_init inotify_init1 io_uring_enter io_uring_register
@@ -146,8 +152,22 @@ def job_filter(machine_name: str | None = None) -> bytes:
     return assemble(_JOB_RULES, _NOT_IMPLEMENTED, machine(machine_name))
 
 
+def confined_filter(pid: int, machine_name: str | None = None) -> bytes:
+    """The filter of program ``pid`` in the reduced tier: it signals itself alone, and changes no file."""
+    itself = (Check(0, (pid,)),)
+    return assemble(
+        (
+            *(Rule(name, ALLOW, itself, _NOT_PERMITTED) for name in ("kill", "tgkill")),
+            *(Rule(name, _NOT_PERMITTED) for name in _CHANGES_OF_FILES.split()),
+            *_JOB_RULES,
+        ),
+        _NOT_IMPLEMENTED,
+        machine(machine_name),
+    )
+
+
 @cache
 def zygote_filter(machine_name: str | None = None) -> bytes:
-    """The filter of the zygote and of what it forks."""
+    """The filter of the zygote and of what it forks, but in the tier none."""
     rules = [Rule(name, _NOT_PERMITTED) for name in _ZYGOTE_REFUSED.split()]
     return assemble(rules, ALLOW, machine(machine_name), above_highest=_NOT_IMPLEMENTED)

@@ -36,9 +36,10 @@ def bootstrap_command(layout: Layout) -> list[str]:
     return command_as(GATEWAY_UID, command, [layout.gateway_data, *_config_file()])
 
 
-def doctor_command() -> list[str]:
-    """Prints the report of the executor's probe as JSON."""
-    return command_as(EXECUTOR_UID, [sys.executable, "-m", "aerlock_executor", "doctor"], [], own_cgroup=True)
+def doctor_command(settings: Sequence[str]) -> list[str]:
+    """Prints the report of the probe that the executor makes of these ``settings``, as JSON."""
+    command = [sys.executable, "-m", "aerlock_executor", "doctor", *settings]
+    return command_as(EXECUTOR_UID, command, _config_file(), own_cgroup=True)
 
 
 def _config_file() -> list[Path]:

@@ -72,8 +72,10 @@ class Server:
             await self.ended
 
 
-async def run_until_signal(layout: Layout, listen: str | None) -> int:
+async def run_until_signal(layout: Layout, listen: str | None, executor_settings: Sequence[str]) -> int:
     """Runs both servers until SIGINT, SIGTERM or the end of one of them; returns the exit status.
+
+    ``executor_settings`` are further flags of the executor.
 
     Raises:
         CommandError: they cannot be started.
@@ -86,7 +88,7 @@ async def run_until_signal(layout: Layout, listen: str | None) -> int:
     # In the order in which they are stopped: the gateway takes in how the executor's jobs ended.
     servers: list[Server] = []
     with _only_one(layout.data_dir):
-        serving = asyncio.ensure_future(_serve(layout, listen, servers))
+        serving = asyncio.ensure_future(_serve(layout, listen, executor_settings, servers))
         stopped = asyncio.ensure_future(stop.wait())
         try:
             await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -101,10 +103,13 @@ async def run_until_signal(layout: Layout, listen: str | None) -> int:
                 remove_delegated()
 
 
-async def _serve(layout: Layout, listen: str | None, servers: list[Server]) -> int:
+async def _serve(
+    layout: Layout, listen: str | None, executor_settings: Sequence[str], servers: list[Server]
+) -> int:
     """Starts the servers, says how to connect, and returns when one of them ends."""
-    settings = ["--stop-on-stdin-eof", *(["--listen", listen] if listen else [])]
-    servers.append(await Server.spawn("executor", executor_command(layout, ["--stop-on-stdin-eof"])))
+    stops = "--stop-on-stdin-eof"
+    settings = [stops, *(["--listen", listen] if listen else [])]
+    servers.append(await Server.spawn("executor", executor_command(layout, [stops, *executor_settings])))
     servers.append(await Server.spawn("gateway", gateway_command(layout, settings)))
     for server in reversed(servers):  # they start side by side; the gateway is the quicker one
         await server.wait_until_ready()
@@ -147,7 +152,10 @@ async def _until_jobs_can_run(layout: Layout) -> None:
                 if response.status == HealthCheckResponse.SERVING:
                     return
         except grpc.aio.AioRpcError as error:
-            raise CommandError(f"the gateway does not reach the executor: {error.details()}") from error
+            raise CommandError(
+                f"the gateway does not use the executor ({error.details()}); where it refuses it, its reason"
+                " is above"
+            ) from error
 
 
 def _stored_address() -> str:
