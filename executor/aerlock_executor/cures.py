@@ -30,7 +30,7 @@ def of_namespaces() -> str:
             "in the pod: hostUsers: false; in the container's securityContext: runAsNonRoot: true,"
             " capabilities drop ALL, procMount: Unmasked, seccompProfile and appArmorProfile of type"
             f" Localhost with {_SECCOMP} and {_CONTAINER}, which must be on the node;"
-            " examples/kubernetes.yaml is the whole of it"
+            " docs/kubernetes.yaml is the whole of it"
         )
     if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
         return (
