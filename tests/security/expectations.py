@@ -103,6 +103,7 @@ EXPECTATIONS: dict[str, Expectation] = {
     "forging_zero_length": failed("PROTOCOL_ERROR"),
     "inheritance_aer_seed": Expectation(runs=2, repeats=False),
     "inheritance_descriptors": Expectation(result=NOTHING),
+    "inheritance_machine": Expectation(result=["kernel", "cores", "memory", "paths"]),
     "inheritance_memory": Expectation(result=NOTHING, runs=2),
     "inheritance_objects": Expectation(result=NOTHING),
     "inheritance_random": Expectation(runs=2, repeats=False),
