@@ -100,13 +100,13 @@ def test_killed_process_of_a_cell_ends_its_job_alone(arena, contained, member):
 
 
 def cell_of_the_stubborn(zygote: psutil.Process) -> dict[str, psutil.Process]:
-    """The processes of the cell whose program has blocked every signal; those of canaries come and go."""
+    """The processes of the cell whose program ignores every signal; those of canaries come and go."""
     for stub in zygote.children():
         with suppress(psutil.NoSuchProcess, OSError, ValueError):
             (init,) = stub.children()
             (program,) = init.children()
-            blocked = Path(f"/proc/{program.pid}/status").read_text().split("SigBlk:")[1].split()[0]
-            if int(blocked, 16).bit_count() > 50:
+            ignored = Path(f"/proc/{program.pid}/status").read_text().split("SigIgn:")[1].split()[0]
+            if int(ignored, 16).bit_count() > 50:
                 return {"stub": stub, "init": init, "program": program}
     raise AssertionError("there is no such cell")
 
