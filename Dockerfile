@@ -3,7 +3,8 @@
 # Without further settings the gateway listens on a unix socket and on loopback
 # only: publishing a port would reach nothing. Clients come through the socket in
 # the volume, which host and container see at the same path. docs/operations.md
-# has TLS, and the flags with which a container may isolate programs.
+# has TLS, and the flags with which a container may isolate programs: their profiles
+# are in executor/aerlock_executor/profiles, also of the image.
 FROM debian:bookworm-slim
 
 RUN apt-get update \

@@ -19,9 +19,10 @@ def main() -> int:
     if command == "serve":
         return run(PROGRAM, serve(ExecutorSettings.from_command_line(arguments, PROGRAM)))
     if command == "doctor":
-        report = asyncio.run(probe())
+        settings = ExecutorSettings.from_command_line(arguments, "aerlock doctor")
+        report = asyncio.run(probe(settings.tier, settings.environments))
         print(json.dumps(asdict(report)))
-        return 0 if report.tier == "full" else 1
+        return 0 if report.works else 1
     print(f"{PROGRAM}: unknown command {command!r}; there are serve and doctor", file=sys.stderr)
     return 2
 

@@ -6,13 +6,10 @@ from pathlib import Path
 
 from aerlock_executor.cell.limits import CellLimits
 from aerlock_executor.cell.mounts import DEVICES, STAGE
+from aerlock_executor.cell_environment import LOADER_CACHE, SYSTEM_DIRECTORIES, SYSTEM_LINKS, variables
 from aerlock_executor.interpreter import Interpreter
 
 _ZYGOTE_SCRATCH_BYTES = 16 << 20
-# Where the dynamic loader and the libraries of a distribution lie.
-_SYSTEM_DIRECTORIES = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/usr/libexec")
-_SYSTEM_LINKS = ("/lib", "/lib64")
-_LOADER_CACHE = "/etc/ld.so.cache"
 
 
 def find_bubblewrap() -> str | None:
@@ -45,20 +42,7 @@ def command(
 
 
 def _environment(limits: CellLimits) -> Iterator[str]:
-    pool_threads = str(limits.pool_threads)
-    variables = {
-        "HOME": "/tmp",  # noqa: S108 - inside the sandbox
-        "LANG": "C.UTF-8",
-        "MALLOC_ARENA_MAX": "2",
-        "MIMALLOC_ARENA_RESERVE": "64MiB",
-        "OMP_NUM_THREADS": pool_threads,
-        "OPENBLAS_NUM_THREADS": "1",
-        "QISKIT_PARALLEL": "FALSE",
-        "RAYON_NUM_THREADS": pool_threads,
-        "TMPDIR": "/tmp",  # noqa: S108
-        "TZ": "UTC",
-    }
-    for name, value in variables.items():
+    for name, value in variables(limits, home="/tmp").items():  # noqa: S108 - inside the sandbox
         yield from ("--setenv", name, value)
 
 
@@ -68,14 +52,14 @@ def _file_systems(interpreter: Interpreter) -> Iterator[str]:
     for name in DEVICES:
         yield from ("--dev-bind", f"/dev/{name}", f"/dev/{name}")
     yield from ("--dir", "/dev/shm", "--dir", STAGE)  # noqa: S108
-    for directory in _SYSTEM_DIRECTORIES:
+    for directory in SYSTEM_DIRECTORIES:
         yield from ("--ro-bind-try", directory, directory)
-    for link in _SYSTEM_LINKS:
+    for link in SYSTEM_LINKS:
         if Path(link).is_symlink():
             yield from ("--symlink", str(Path(link).readlink()), link)
         else:
             yield from ("--ro-bind-try", link, link)
-    yield from ("--ro-bind-try", _LOADER_CACHE, _LOADER_CACHE)
+    yield from ("--ro-bind-try", LOADER_CACHE, LOADER_CACHE)
     for path in (*interpreter.directories, *interpreter.links):
         yield from ("--ro-bind", path, path)
     yield from ("--remount-ro", "/")

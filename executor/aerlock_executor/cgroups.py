@@ -51,22 +51,30 @@ class CellGroup:
         """
         return [os.open(path / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) for _, path in self._groups]
 
-    def begin(self, memory_bytes: int = 0, threads: int = 0) -> bool:
-        """Limits the cell and measures it from now on; raises OSError.
+    @property
+    def counts_threads(self) -> bool:
+        """Whether there is a controller that counts them, and those that it refuses."""
+        return "pids" in self._files
 
-        It may use ``memory_bytes`` or what it was made with, whichever is less and set,
-        and its scratch directory, beyond what it has used until now; and ``threads``,
-        likewise. Returns whether there is a controller that counts those.
+    def begin(self) -> None:
+        """Limits the cell to what it was made with, and measures it from now on; raises OSError.
+
+        It may use memory and its scratch directory beyond what it has used until now.
         """
         self._cpu_before = self._cpu_seconds() or 0.0
         self._memory_before = self._memory_now()
-        allowance = min(memory_bytes or self._limits.memory_bytes, self._limits.memory_bytes)
-        self._limit_memory(self._memory_before + allowance + self._limits.scratch_bytes + _RESERVE_BYTES)
-        pids = self._files.get("pids")
-        if pids:
-            threads = min(threads or self._limits.threads, self._limits.threads)
-            (pids / "pids.max").write_text(str(threads + OWN_PROCESSES))
-        return pids is not None
+        self._limit_memory(self._limits.memory_bytes)
+        self._limit_threads(self._limits.threads)
+        if memory := self._files.get("memory"):
+            # The peak of the job, not of the warm-up.
+            _write_if_there(memory / "memory.max_usage_in_bytes", "0")
+
+    def lower(self, memory_bytes: int, threads: int) -> None:
+        """Lets the job use less than the cell may, where these are less; 0 is no limit. Raises OSError."""
+        if 0 < memory_bytes < self._limits.memory_bytes:
+            self._limit_memory(memory_bytes)
+        if 0 < threads < self._limits.threads:
+            self._limit_threads(threads)
 
     def usage(self) -> GroupUsage:
         """What has been used since `begin`; to be asked before they are removed."""
@@ -84,18 +92,21 @@ class CellGroup:
         """Where the groups are."""
         return [path for _, path in self._groups]
 
-    def _limit_memory(self, limit: int) -> None:
+    def _limit_memory(self, allowance: int) -> None:
         memory = self._files.get("memory")
         if memory is None:
             return
+        limit = str(self._memory_before + allowance + self._limits.scratch_bytes + _RESERVE_BYTES)
         if (memory / "memory.max").exists():
-            (memory / "memory.max").write_text(str(limit))
+            (memory / "memory.max").write_text(limit)
             _write_if_there(memory / "memory.swap.max", "0")
         else:
-            (memory / "memory.limit_in_bytes").write_text(str(limit))
-            _write_if_there(memory / "memory.memsw.limit_in_bytes", str(limit))
-            # The peak of the job, not of the warm-up.
-            _write_if_there(memory / "memory.max_usage_in_bytes", "0")
+            (memory / "memory.limit_in_bytes").write_text(limit)
+            _write_if_there(memory / "memory.memsw.limit_in_bytes", limit)
+
+    def _limit_threads(self, threads: int) -> None:
+        if pids := self._files.get("pids"):
+            (pids / "pids.max").write_text(str(threads + OWN_PROCESSES))
 
     def _memory_now(self) -> int:
         return self._read_number("memory", "memory.current", "memory.usage_in_bytes") or 0

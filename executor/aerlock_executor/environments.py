@@ -20,9 +20,11 @@ class Environments:
 
     def __init__(self, settings: ExecutorSettings, limits: CellLimits) -> None:
         cgroups = Cgroups.find()
+        self.controllers = cgroups.controllers
+        """The controllers of the control groups that each cell has."""
         pythons: dict[str, Path | None] = {DEFAULT: None, **settings.environments}
         self._pools = {
-            name: CellPool(limits, settings.warm_cells, settings.zygote_jobs, cgroups, python)
+            name: CellPool(limits, settings.warm_cells, settings.zygote_jobs, cgroups, python, settings.tier)
             for name, python in pythons.items()
         }
 

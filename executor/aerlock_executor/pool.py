@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from aerlock_executor.cell.tiers import Tier
 from aerlock_executor.cgroups import Cgroups
 from aerlock_executor.interpreter import Interpreter, InterpreterError
 from aerlock_executor.zygote import Cell, CellLimits, Zygote, ZygoteError, ZygoteInfo
@@ -26,13 +27,20 @@ class CellPool:
     """
 
     def __init__(
-        self, limits: CellLimits, size: int, zygote_cells: int, cgroups: Cgroups, python: Path | None = None
+        self,
+        limits: CellLimits,
+        size: int,
+        zygote_cells: int,
+        cgroups: Cgroups,
+        python: Path | None = None,
+        tier: Tier = Tier.FULL,
     ) -> None:
         """``python`` is an interpreter or a virtual environment; None is this process's own."""
         self._limits = limits
         self._zygote_cells = zygote_cells
         self._cgroups = cgroups
         self._python = python
+        self._tier = tier
         self._size = size
         self._ready: deque[Cell] = deque()
         self._taken = asyncio.Event()
@@ -108,7 +116,7 @@ class CellPool:
             interpreter = await Interpreter.at(self._python) if self._python else Interpreter.own()
         except InterpreterError as error:
             raise ZygoteError(str(error)) from error
-        return await Zygote.start(self._limits, interpreter, self._cgroups)
+        return await Zygote.start(self._limits, interpreter, self._cgroups, self._tier)
 
     async def _living_zygote(self) -> Zygote:
         before = self._failure

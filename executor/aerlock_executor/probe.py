@@ -4,21 +4,22 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from aerlock.v1.programs_pb2 import ProgramSource
+from aerlock_executor import cures
 from aerlock_executor.bubblewrap import command, find_bubblewrap
-from aerlock_executor.cell import seccomp
+from aerlock_executor.cell import landlock, seccomp
 from aerlock_executor.cell.frames import receive_frame
+from aerlock_executor.cell.tiers import Tier
 from aerlock_executor.cgroups import Cgroups
-from aerlock_executor.interpreter import Interpreter
+from aerlock_executor.interpreter import Interpreter, InterpreterError
 from aerlock_executor.v1.cell_pb2 import CellFrame, CellStart
+from aerlock_executor.weaknesses import WEAKER, weaknesses
 from aerlock_executor.zygote import CellLimits, Zygote, ZygoteError
-
-FULL = "full"
-NONE = "none"
 
 _OLDEST_BUBBLEWRAP = (0, 7)
 _SECONDS = 20.0
@@ -37,21 +38,6 @@ def main(backend, user_messenger):
     return sum(backend.run(transpile(circuit, backend), shots=10).result().get_counts().values())
 """
 
-_INSTALL = "install bubblewrap 0.7 or newer; on Debian and Ubuntu: apt install bubblewrap"
-_APPARMOR = (
-    "Ubuntu restricts user namespaces: install an AppArmor profile that allows them to bwrap, "
-    "or run: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
-)
-_CONTAINER = (
-    "this is a container: its runtime's seccomp and AppArmor profiles must allow unshare, mount, umount2 and "
-    "pivot_root, and its /proc must not be masked; for Docker see docs/operations.md"
-)
-_SYSCTLS = (
-    ("kernel/apparmor_restrict_unprivileged_userns", "1", _APPARMOR),
-    ("kernel/unprivileged_userns_clone", "0", "run: sysctl -w kernel.unprivileged_userns_clone=1"),
-    ("user/max_user_namespaces", "0", "run: sysctl -w user.max_user_namespaces=15000"),
-)
-
 
 @dataclass(frozen=True)
 class Check:
@@ -65,10 +51,18 @@ class Check:
 
 @dataclass(frozen=True)
 class ProbeReport:
-    """The tier of isolation, "full" or "none", and what was tried, up to the first failure."""
+    """The tier that programs get here, and what was tried, up to the first failure.
 
-    tier: str
+    Where a layer of the tier that was asked for does not work, ``tier`` is "none", and
+    ``weaker`` says what else there is. ``works`` says whether all did that was asked for;
+    ``weaknesses`` are those of the tier.
+    """
+
+    tier: Tier
+    works: bool
     checks: tuple[Check, ...]
+    weaknesses: tuple[str, ...] = ()
+    weaker: str = ""
 
 
 class _FailedError(Exception):
@@ -79,23 +73,49 @@ class _FailedError(Exception):
         self.cure = cure
 
 
-async def probe() -> ProbeReport:
-    """Tries each layer of the sandbox in turn and ends with a real circuit in a real cell (some seconds)."""
+async def probe(tier: Tier = Tier.FULL, environments: Mapping[str, Path] | None = None) -> ProbeReport:
+    """Tries each layer of a tier in turn and ends with a real circuit in a real cell (some seconds).
+
+    So it does for each of the ``environments``, by name: one that fails concerns its own jobs alone.
+    """
     checks: list[Check] = []
-    for name, check in _CHECKS:
-        try:
-            checks.append(Check(name, True, await check()))
-        except _FailedError as error:
-            checks.append(Check(name, False, str(error), error.cure))
-            return ProbeReport(NONE, tuple(checks))
-    return ProbeReport(FULL, tuple(checks))
+    for name, check in _layers(tier):
+        checks.append(await _try(name, check))
+        if not checks[-1].ok:
+            return ProbeReport(Tier.NONE, False, tuple(checks), weaker=WEAKER.get(tier, ""))
+    for name, python in (environments or {}).items():
+        checks.append(await _try(f"environment {name}", partial(_check_environment, tier, python)))
+    weak = tuple(weaknesses(tier, Cgroups.find().controllers))
+    return ProbeReport(tier, all(check.ok for check in checks), tuple(checks), weak)
+
+
+async def _try(name: str, check: Callable[[], Awaitable[str]]) -> Check:
+    try:
+        return Check(name, True, await check())
+    except _FailedError as error:
+        return Check(name, False, str(error), error.cure)
+
+
+def _layers(tier: Tier) -> Iterator[tuple[str, Callable[[], Awaitable[str]]]]:
+    """Yields the checks of a tier in the order in which its layers stand on each other."""
+    yield "ordinary user", _check_user
+    if tier is not Tier.NONE:
+        yield "machine", _check_machine
+    if tier is Tier.FULL:
+        yield "bubblewrap", _check_bubblewrap
+        yield "user namespaces", _check_namespaces
+        yield "nested isolation", _check_nesting
+    if tier is Tier.REDUCED:
+        yield "Landlock", _check_landlock
+    yield "control groups", _check_cgroups
+    yield "cell", partial(_check_cell, tier)
 
 
 async def _check_user() -> str:
     if os.getuid() == 0:
         raise _FailedError(
             "the executor runs as root, for whom the kernel does not count processes",
-            "run it as an ordinary user; started by `aerlock up` it drops root by itself",
+            "run it as an ordinary user; started by `aerlock` it drops root by itself",
         )
     return f"uid {os.getuid()}"
 
@@ -110,11 +130,11 @@ async def _check_machine() -> str:
 async def _check_bubblewrap() -> str:
     bubblewrap = find_bubblewrap()
     if bubblewrap is None:
-        raise _FailedError("bwrap is not on the PATH", _INSTALL)
+        raise _FailedError("bwrap is not on the PATH", cures.of_bubblewrap())
     _, text = await _run([bubblewrap, "--version"])
     version = re.search(r"(\d+)\.(\d+)", text)
     if version is None or (int(version[1]), int(version[2])) < _OLDEST_BUBBLEWRAP:
-        raise _FailedError(f"{bubblewrap} is {text or 'of an unknown version'}", _INSTALL)
+        raise _FailedError(f"{bubblewrap} is {text or 'of an unknown version'}", cures.of_bubblewrap())
     return f"{bubblewrap}, {text}"
 
 
@@ -122,14 +142,14 @@ async def _check_namespaces() -> str:
     trial = ["--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "--"]
     status, text = await _run([_bubblewrap(), *trial, sys.executable, "-I", "-c", ""])
     if status:
-        raise _FailedError(text or f"bwrap ended with status {status}", _namespace_cure())
+        raise _FailedError(text or f"bwrap ended with status {status}", cures.of_namespaces())
     return "bubblewrap can make user, pid and mount namespaces"
 
 
 async def _check_nesting() -> str:
     status, text = await _run(_selftest_command())
     if status:
-        raise _FailedError(text or f"the self-test ended with status {status}", _namespace_cure())
+        raise _FailedError(text or f"the self-test ended with status {status}", cures.of_namespaces())
     return "nested namespaces, private mounts, no capabilities, seccomp filter"
 
 
@@ -142,17 +162,39 @@ async def _check_cgroups() -> str:
     )
 
 
-async def _check_cell() -> str:
+async def _check_landlock() -> str:
     try:
-        zygote = await Zygote.start(_LIMITS, Interpreter.own(), Cgroups.find())
+        version = landlock.abi()
+    except OSError as error:
+        raise _FailedError(str(error), cures.of_landlock(error)) from error
+    if version < landlock.OLDEST_ABI:
+        detail = f"Landlock has the ABI {version} here, and {landlock.OLDEST_ABI} is needed"
+        raise _FailedError(detail, "boot Linux 6.12 or newer")
+    return f"Landlock with the ABI {version}"
+
+
+async def _check_cell(tier: Tier) -> str:
+    return await _try_cell(tier, Interpreter.own(), "the message names the step")
+
+
+async def _check_environment(tier: Tier, python: Path) -> str:
+    cure = f"make {python} anew, or take it out of `environments`"
+    try:
+        interpreter = await Interpreter.at(python)
+    except InterpreterError as error:
+        raise _FailedError(str(error), cure) from error
+    return await _try_cell(tier, interpreter, cure)
+
+
+async def _try_cell(tier: Tier, interpreter: Interpreter, cure: str) -> str:
+    try:
+        zygote = await Zygote.start(_LIMITS, interpreter, Cgroups.find(), tier)
         try:
             return await _run_program(zygote)
         finally:
             await zygote.close()
     except ZygoteError as error:
-        raise _FailedError(
-            str(error), "the message names the step; `aerlock[server]` must be whole"
-        ) from error
+        raise _FailedError(str(error), f"{cure}; `aerlock[server]` must be whole") from error
 
 
 async def _run_program(zygote: Zygote) -> str:
@@ -167,17 +209,6 @@ async def _run_program(zygote: Zygote) -> str:
     if frame.final_result.int_value != 10:
         raise ZygoteError(f"a sample circuit failed ({exit_}): {frame.failure.message or errors}")
     return f"a circuit ran in a cell: {exit_.cpu_seconds:.2f} s of CPU time"
-
-
-_CHECKS: tuple[tuple[str, Callable[[], Awaitable[str]]], ...] = (
-    ("ordinary user", _check_user),
-    ("machine", _check_machine),
-    ("bubblewrap", _check_bubblewrap),
-    ("user namespaces", _check_namespaces),
-    ("nested isolation", _check_nesting),
-    ("control groups", _check_cgroups),
-    ("cell", _check_cell),
-)
 
 
 def _selftest_command() -> list[str]:
@@ -205,14 +236,3 @@ async def _run(arguments: list[str]) -> tuple[int, str]:
         await process.wait()
         return 1, f"{arguments[0]} took longer than {_SECONDS:g} s"
     return process.returncode or 0, " ".join(output.decode(errors="replace").split())
-
-
-def _namespace_cure() -> str:
-    """What to do on this machine where namespaces are refused."""
-    for name, refused, cure in _SYSCTLS:
-        path = Path("/proc/sys", name)
-        if path.is_file() and path.read_text().strip() == refused:
-            return cure
-    if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
-        return _CONTAINER
-    return "the kernel must allow unprivileged user namespaces (CONFIG_USER_NS) and seccomp filters"

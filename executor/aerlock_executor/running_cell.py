@@ -3,7 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ class Cell:
         than `MAX_START_BYTES`, OSError where a file cannot be read, and ZygoteError
         where the cell's control groups do not take its limits.
         """
-        self._begin(message)
+        self._lower_limits(message)
         frame = encode_frame(message.SerializeToString(), MAX_START_BYTES)
         fd, self._input_fd = self._input_fd, -1
         if fd >= 0:
@@ -141,12 +142,26 @@ class Cell:
         """How the program ended, once none of the cell's processes is left; raises ZygoteError."""
         return await asyncio.shield(self._ended)
 
-    def _begin(self, message: CellStart) -> None:
-        if self._group is None or not self.alive:
-            return
-        try:
-            if self._group.begin(message.memory_bytes, message.threads) and message.threads:
+    def measure(self, used_before: CellReady) -> None:
+        """Limits the cell and counts what it uses from now on; raises ZygoteError."""
+        self.life.used_before = used_before
+        with self._limiting() as group:
+            if group:
+                group.begin()
+
+    def _lower_limits(self, message: CellStart) -> None:
+        with self._limiting() as group:
+            if group is None:
+                return
+            group.lower(message.memory_bytes, message.threads)
+            if group.counts_threads and message.threads:
                 message.threads += SPARE_PROCESSES
+
+    @contextmanager
+    def _limiting(self) -> Iterator[CellGroup | None]:
+        """Gives the groups of a cell that has any and has not ended."""
+        try:
+            yield self._group if self.alive else None
         except OSError as error:
             raise ZygoteError(f"a cell cannot be limited: {error}") from error
 

@@ -2,12 +2,22 @@
 
 import asyncio
 import logging
+import sys
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 
-from aerlock.server_process import StartError, bind, own_directory, start_on_socket, stop_event
+from aerlock.server_process import (
+    BANNER,
+    ISOLATION_HEALTH,
+    StartError,
+    bind,
+    own_directory,
+    start_on_socket,
+    stop_event,
+)
+from aerlock_executor.cell.tiers import Tier
 from aerlock_executor.probe import probe
 from aerlock_executor.service import ExecutorService
 from aerlock_executor.settings import ExecutorSettings
@@ -33,12 +43,14 @@ async def serve(settings: ExecutorSettings) -> None:
         StartError: it cannot serve here.
     """
     stop = stop_event(settings.stop_on_stdin_eof)
+    if settings.tier is Tier.NONE:
+        print(BANNER, file=sys.stderr, flush=True)
     with own_directory(settings.data_dir):
         try:
             supervisor = Supervisor(settings)
             await supervisor.start()
         except ZygoteError as error:
-            raise StartError(await _explain_missing_sandbox(error)) from error
+            raise StartError(await _explain_missing_sandbox(settings, error)) from error
         except OSError as error:
             raise StartError(f"cannot use --data-dir {settings.data_dir}: {error.strerror}") from error
         try:
@@ -57,7 +69,10 @@ async def _serve(supervisor: Supervisor, settings: ExecutorSettings, stop: async
             address = bind(server, "--listen", settings.listen, settings.tls.server_credentials())
             logger.info("listening on %s", address)
         await start_on_socket(server, settings.socket)
-        await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
+        statuses = health_pb2.HealthCheckResponse
+        await servicer.set("", statuses.SERVING)
+        isolated = settings.tier is Tier.FULL
+        await servicer.set(ISOLATION_HEALTH, statuses.SERVING if isolated else statuses.NOT_SERVING)
         print("ready", flush=True)
         await stop.wait()
         await servicer.enter_graceful_shutdown()
@@ -66,8 +81,8 @@ async def _serve(supervisor: Supervisor, settings: ExecutorSettings, stop: async
         await server.stop(grace=1.0)
 
 
-async def _explain_missing_sandbox(error: ZygoteError) -> str:
-    report = await probe()
-    lines = [f"no sandbox here, so no job will run: {error}"]
+async def _explain_missing_sandbox(settings: ExecutorSettings, error: ZygoteError) -> str:
+    report = await probe(settings.tier)
+    lines = [f"no sandbox of the tier {settings.tier} here, so no job will run: {error}"]
     lines += [f"  {check.name}: {check.detail}. {check.cure}" for check in report.checks if not check.ok]
-    return "\n".join(lines)
+    return "\n".join([*lines, f"  {report.weaker}"] if report.weaker else lines)

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -21,8 +22,9 @@ from aerlock_executor.errors import (
 )
 from aerlock_executor.settings import ExecutorSettings
 from aerlock_executor.spool import Spool
-from aerlock_executor.supervisor import ISOLATION_TIER, Supervisor
+from aerlock_executor.supervisor import Supervisor
 from aerlock_executor.v1 import executor_pb2, executor_pb2_grpc
+from aerlock_executor.weaknesses import weaknesses
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -42,12 +44,14 @@ class ExecutorService(executor_pb2_grpc.ExecutorServiceServicer):
         info = self._supervisor.info
         return executor_pb2.GetExecutorInfoResponse(
             slots=self._settings.slot_count,
-            isolation_tier=ISOLATION_TIER,
+            isolation_tier=self._settings.tier,
             backends=info.backends,
             qiskit_version=info.qiskit_version,
             qpy_version=info.qpy_version,
             codec_version=info.codec_version,
             environments=self._supervisor.environments.names,
+            uid=os.getuid(),
+            weaknesses=weaknesses(self._settings.tier, self._supervisor.environments.controllers),
             limits=limits.to_message(self._settings),
         )
 

@@ -3,12 +3,13 @@
 import os
 import re
 from pathlib import Path
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from aerlock.server_settings import Address, ServerSettings, SocketPath
 from aerlock.server_tls import TlsFiles
+from aerlock_executor.cell.tiers import Tier
 
 MIB = 1 << 20
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
@@ -57,6 +58,14 @@ class ExecutorSettings(ServerSettings):
         description="virtual environments, or interpreters, that jobs may choose by name in `options.image`;"
         " each needs Aerlock of this version",
     )
+    sandbox: Literal["bubblewrap", "landlock"] = Field(
+        "bubblewrap",
+        description="what isolates programs: `landlock` is the reduced tier, for machines that refuse user"
+        " namespaces",
+    )
+    insecure_no_sandbox: bool = Field(
+        False, description="isolate nothing: for programs of your own, on this machine alone"
+    )
     max_execution_time: int = Field(10_800, ge=1, description="wall time limit of any job, in seconds")
     cancel_grace: float = Field(
         5.0,
@@ -97,6 +106,24 @@ class ExecutorSettings(ServerSettings):
                 " whoever may call it, so on TCP both sides show a certificate"
             )
         return self
+
+    @model_validator(mode="after")
+    def _check_sandbox(self) -> Self:
+        if self.insecure_no_sandbox and self.sandbox != "bubblewrap":
+            raise ValueError("insecure_no_sandbox and sandbox contradict each other: drop one")
+        if self.insecure_no_sandbox and self.listen:
+            raise ValueError(
+                "insecure_no_sandbox does not go with listen: programs that nothing isolates are for this"
+                " machine alone"
+            )
+        return self
+
+    @property
+    def tier(self) -> Tier:
+        """How strongly cells are isolated."""
+        if self.insecure_no_sandbox:
+            return Tier.NONE
+        return Tier.REDUCED if self.sandbox == "landlock" else Tier.FULL
 
     @property
     def tls(self) -> TlsFiles | None:

@@ -24,7 +24,6 @@ from aerlock_executor.zygote import ZygoteInfo
 
 logger = logging.getLogger(__name__)
 
-ISOLATION_TIER = "full"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 TASK_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 SPOOL_SUFFIX = ".spool"
@@ -96,7 +95,7 @@ class Supervisor:
             if spool := self._spools.get(request.task_id):
                 return spool
             self._check_room()
-            _check(request, {backend.name for backend in self.info.backends})
+            _check(request, {backend.name for backend in self.info.backends}, self._settings.tier)
             pool = self.environments.pool(request.environment)
             inputs = await _blobs_of(request.inputs)
             try:
@@ -208,7 +207,7 @@ class Supervisor:
         self._spools[path.name.removesuffix(SPOOL_SUFFIX)] = spool
 
 
-def _check(request: StartTaskRequest, backend_names: set[str]) -> None:
+def _check(request: StartTaskRequest, backend_names: set[str], tier: str) -> None:
     """Refuses a request that the gateway should not have sent; nothing is started then."""
     if not TASK_ID.fullmatch(request.task_id):
         raise InvalidTaskError("task_id must be 1 to 64 letters, digits and '-'")
@@ -216,6 +215,8 @@ def _check(request: StartTaskRequest, backend_names: set[str]) -> None:
         raise InvalidTaskError(
             f"no backend {request.backend_name!r}; there are {', '.join(sorted(backend_names))}"
         )
+    if request.isolation_tier not in ("", tier):
+        raise InvalidTaskError(f"the isolation is {tier} here, and the job was told {request.isolation_tier}")
     if request.log_level not in ("", *LOG_LEVELS):
         raise InvalidTaskError(f"log_level must be one of {', '.join(LOG_LEVELS)}")
 

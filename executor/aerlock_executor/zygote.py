@@ -1,4 +1,4 @@
-"""The supervisor's side of a zygote: starts it in bubblewrap, makes cells, learns how they end."""
+"""The supervisor's side of a zygote: starts it, makes cells, learns how they end."""
 
 import asyncio
 import json
@@ -14,14 +14,15 @@ from typing import Any
 
 import aerlock
 from aerlock.v1.backends_pb2 import Backend
-from aerlock_executor.bubblewrap import command, find_bubblewrap
 from aerlock_executor.cell.frames import FrameError, receive_frame
 from aerlock_executor.cell.limits import CellLimits
-from aerlock_executor.cell.zygote_options import CELL_PROTOCOL, ZygoteOptions
+from aerlock_executor.cell.tiers import Tier
+from aerlock_executor.cell.zygote_options import CELL_PROTOCOL
 from aerlock_executor.cgroups import CellGroup, Cgroups
 from aerlock_executor.interpreter import Interpreter
 from aerlock_executor.running_cell import Cell, CellExit, CellLife, ZygoteError
-from aerlock_executor.v1.cell_pb2 import CellFrame
+from aerlock_executor.v1.cell_pb2 import CellFrame, CellReady
+from aerlock_executor.zygote_process import spawn
 
 __all__ = ["Cell", "CellExit", "CellLimits", "Zygote", "ZygoteError", "ZygoteInfo"]
 
@@ -75,31 +76,24 @@ class Zygote:
 
     @classmethod
     async def start(
-        cls, limits: CellLimits, interpreter: Interpreter, cgroups: Cgroups | None = None
+        cls,
+        limits: CellLimits,
+        interpreter: Interpreter,
+        cgroups: Cgroups | None = None,
+        tier: Tier = Tier.FULL,
     ) -> "Zygote":
         """Starts a zygote and returns when it is ready to make cells (about two seconds).
 
         Each cell gets control groups of its own among ``cgroups``.
 
-        Bubblewrap ends it when the thread that called this ends. Raises ZygoteError.
+        The kernel ends it when the thread that called this ends. Raises ZygoteError.
         """
-        bubblewrap = find_bubblewrap()
-        if bubblewrap is None:
-            raise ZygoteError("bubblewrap is not installed; on Debian or Ubuntu: apt install bubblewrap")
         if os.getuid() == 0:
             raise ZygoteError("cells cannot be made as root: limits on processes do not count for it")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         info_reader, info_writer = os.pipe()
         try:
-            options = ZygoteOptions(theirs.fileno(), limits, interpreter.directories)
-            arguments = ("-m", "aerlock_executor.cell.zygote", options.to_json())
-            process = await asyncio.create_subprocess_exec(
-                *command(bubblewrap, limits, arguments, interpreter, info_writer),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-                pass_fds=(theirs.fileno(), info_writer),
-            )
+            process = await spawn(tier, limits, interpreter, theirs.fileno(), info_writer)
         except BaseException:
             os.close(info_reader)
             ours.close()
@@ -133,21 +127,10 @@ class Zygote:
     async def _create_cell(self, warm: bool, limits: CellLimits) -> Cell:
         cell = await self._request_cell(warm, limits)
         try:
-            async with asyncio.timeout(CELL_SECONDS):
-                frame = await receive_frame(cell.reader)
-        except (FrameError, TimeoutError) as error:
-            cell.kill()
-            raise ZygoteError(f"a cell did not become ready: {error or 'it took too long'}") from error
+            cell.measure(await _until_cell_ready(cell))
         except BaseException:
             cell.kill()
             raise
-        first = CellFrame.FromString(frame or b"")
-        if not first.HasField("ready"):
-            cell.kill()
-            detail = (await cell.stderr.read(_MAX_MESSAGE_BYTES)).decode(errors="replace")
-            exit_ = await cell.wait()
-            raise ZygoteError(f"a cell ended before it was ready ({exit_}): {detail}")
-        cell.life.used_before = first.ready
         return cell
 
     async def retire(self) -> None:
@@ -173,8 +156,9 @@ class Zygote:
         try:
             async with asyncio.timeout(START_SECONDS):
                 await asyncio.shield(self._ready)
-            # Alive, since it just spoke; so this pid is no other process's.
-            self._sandbox_fd = os.pidfd_open(json.loads(os.read(info_fd, _MAX_MESSAGE_BYTES))["child-pid"])
+            if info := os.read(info_fd, _MAX_MESSAGE_BYTES):  # of bubblewrap, not of the reaper
+                # Alive, since it just spoke; so this pid is no other process's.
+                self._sandbox_fd = os.pidfd_open(json.loads(info)["child-pid"])
         except TimeoutError as error:
             await self.close()
             raise ZygoteError(f"the zygote took longer than {START_SECONDS:g} s to start") from error
@@ -316,6 +300,22 @@ def _open_pipes(count: int) -> list[tuple[int, int]]:
             os.close(fd)
         raise ZygoteError(f"there are no pipes for a cell: {error}") from error
     return pipes
+
+
+async def _until_cell_ready(cell: Cell) -> CellReady:
+    """Waits for a cell's first frame, which says what it has used; raises ZygoteError."""
+    try:
+        async with asyncio.timeout(CELL_SECONDS):
+            frame = await receive_frame(cell.reader)
+    except (FrameError, TimeoutError) as error:
+        raise ZygoteError(f"a cell did not become ready: {error or 'it took too long'}") from error
+    first = CellFrame.FromString(frame or b"")
+    if not first.HasField("ready"):
+        cell.kill()
+        detail = (await cell.stderr.read(_MAX_MESSAGE_BYTES)).decode(errors="replace")
+        exit_ = await cell.wait()
+        raise ZygoteError(f"a cell ended before it was ready ({exit_}): {detail}")
+    return first.ready
 
 
 def _read_info(fields: dict[str, Any]) -> ZygoteInfo:

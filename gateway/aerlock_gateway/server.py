@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 
 from aerlock.server_process import (
+    BANNER,
+    ISOLATION_HEALTH,
     StartError,
     bind,
     make_directory,
@@ -23,6 +26,7 @@ from aerlock.server_process import (
     start_on_socket,
     stop_event,
 )
+from aerlock.server_settings import is_loopback
 from aerlock.v1 import (
     accounts_pb2,
     accounts_pb2_grpc,
@@ -44,7 +48,8 @@ from aerlock_gateway.core.blob_uploads import BlobUploads, UploadLimits
 from aerlock_gateway.core.blobs import Blobs
 from aerlock_gateway.core.catalog import Catalog
 from aerlock_gateway.core.checker import Checker
-from aerlock_gateway.core.executor_link import ExecutorAddress, ExecutorLink
+from aerlock_gateway.core.executor_link import ExecutorAddress, ExecutorInfo, ExecutorLink
+from aerlock_gateway.core.isolation import FULL, NONE, Isolation
 from aerlock_gateway.core.job_changes import JobChanges
 from aerlock_gateway.core.joblog import JobLog
 from aerlock_gateway.core.limits import JobLimits
@@ -73,6 +78,8 @@ _BLOBS: Final = "blobs"
 _STOP_SECONDS: Final = 5.0
 # How long a client may take to answer a ping, at most; then its streams end, which count against its account.
 _PING_TIMEOUT_SECONDS: Final = 20.0
+# In health, beside the names of services, for probes that demand it.
+_SEPARATION: Final = "aerlock.separation"
 _JOB_SERVICE: Final = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
 _SERVICES: Final = (
     accounts_pb2.DESCRIPTOR.services_by_name["AccountService"].full_name,
@@ -119,6 +126,7 @@ async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio
     uploads = BlobUploads(
         database, files, blobs, UploadLimits(settings.max_blob_bytes, settings.max_upload_bytes)
     )
+    isolation = _isolation(settings)
     link = ExecutorLink(
         _executor_address(settings),
         database,
@@ -126,7 +134,8 @@ async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio
         scheduler,
         files,
         settings.executor_lease,
-        _job_health(servicer),
+        _executor_health(servicer, isolation),
+        isolation.refusal,
     )
     catalog = Catalog(database, checker)
     runs = Runs(database, checker, joblog, link, limits, settings.max_execution_time)
@@ -143,7 +152,8 @@ async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio
     jobs_pb2_grpc.add_JobServiceServicer_to_server(job_service, server)
     backends_pb2_grpc.add_BackendServiceServicer_to_server(BackendService(link), server)
     blobs_pb2_grpc.add_BlobServiceServicer_to_server(BlobService(blobs, uploads), server)
-    server_pb2_grpc.add_ServerServiceServicer_to_server(ServerService(link, settings.max_blob_bytes), server)
+    server_service = ServerService(link, isolation, settings.max_blob_bytes)
+    server_pb2_grpc.add_ServerServiceServicer_to_server(server_service, server)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     retention = Retention(
         database,
@@ -155,7 +165,7 @@ async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio
         addresses = await _listen(server, settings)
         for service in ("", *_SERVICES):
             await servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
-        await _job_health(servicer)(False)
+        await _executor_health(servicer, isolation)(None)
         await link.start()
         if settings.address_file:
             _write_atomically(settings.address_file, json.dumps(addresses))
@@ -175,14 +185,32 @@ async def _serve_on(database: Database, settings: GatewaySettings, stop: asyncio
         files.close()
 
 
-def _job_health(servicer: health.HealthServicer) -> Callable[[bool], Coroutine[Any, Any, None]]:
-    """Sets the health of JobService: SERVING while jobs can run, and not while there is no executor."""
+def _executor_health(
+    servicer: health.HealthServicer, isolation: Isolation
+) -> Callable[[ExecutorInfo | None], Coroutine[Any, Any, None]]:
+    """Sets the health of what depends on the executor.
 
-    async def set_health(serving: bool) -> None:
-        statuses = health_pb2.HealthCheckResponse
-        await servicer.set(_JOB_SERVICE, statuses.SERVING if serving else statuses.NOT_SERVING)
+    JobService is SERVING while jobs can run, `ISOLATION_HEALTH` while they do in the full
+    tier, and `_SEPARATION` while the executor has a uid of its own.
+    """
+
+    async def set_health(executor: ExecutorInfo | None) -> None:
+        if executor and executor.isolation_tier == NONE:
+            print(BANNER, file=sys.stderr, flush=True)
+        for name, holds in (
+            (_JOB_SERVICE, executor is not None),
+            (ISOLATION_HEALTH, executor is not None and executor.isolation_tier == FULL),
+            (_SEPARATION, executor is not None and isolation.is_separate(executor)),
+        ):
+            statuses = health_pb2.HealthCheckResponse
+            await servicer.set(name, statuses.SERVING if holds else statuses.NOT_SERVING)
 
     return set_health
+
+
+def _isolation(settings: GatewaySettings) -> Isolation:
+    elsewhere = settings.executor_address
+    return Isolation(settings.is_local, is_remote=bool(elsewhere and not is_loopback(elsewhere)))
 
 
 def _make_server(sessions: Sessions, settings: GatewaySettings) -> grpc.aio.Server:

@@ -133,6 +133,11 @@ class GatewaySettings(ServerSettings):
         return self
 
     @property
+    def is_local(self) -> bool:
+        """Whether this machine alone reaches the gateway."""
+        return all(is_loopback(address) for address in (*self.listen, *self.listen_tls))
+
+    @property
     def tls(self) -> TlsFiles | None:
         """The files for `listen_tls`."""
         if self.tls_certificate is None or self.tls_key is None:

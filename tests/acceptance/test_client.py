@@ -352,6 +352,7 @@ def test_upload_from_each_form_keeps_every_field(service, tmp_path, form):
         "name": "uploaded",
         "description": "Made by a test.",
         "max_execution_time": 120,
+        "limits": {},
         "backend_requirements": SPEC["backend_requirements"],
         "parameters": SPEC["parameters"],
         "return_values": SPEC["return_values"],

@@ -48,6 +48,9 @@ def test_wheel_holds_the_packages_with_their_data_and_nothing_else(wheel):
     assert {
         "aerlock/py.typed",
         "aerlock_executor/cell/syscalls.json",
+        "aerlock_executor/profiles/apparmor-bwrap",
+        "aerlock_executor/profiles/apparmor-container",
+        "aerlock_executor/profiles/seccomp.json",
         "aerlock_gateway/programs/hello_world.json",
         "aerlock/v1/jobs_pb2.pyi",
     } <= set(names)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -186,6 +187,52 @@ def test_doctor_shows_each_check_and_the_tier():
     assert result.returncode == 0, result.stdout
     assert "tier: full" in result.stdout
     assert "FAIL" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("flags", "tier"), [(("--sandbox", "landlock"), "reduced"), (("--insecure-no-sandbox",), "none")]
+)
+def test_doctor_tries_the_tier_that_it_is_asked_for_and_says_what_is_weak(flags, tier):
+    result = aerlock("doctor", *flags)
+    assert result.returncode == 0, result.stdout
+    assert f"tier: {tier}" in result.stdout
+    assert f"weak  The tier is {tier}" in result.stdout
+    assert ("share one uid" in result.stdout) == (os.geteuid() != 0)
+
+
+def test_doctor_tries_every_environment_of_the_settings(unprivileged_folder):
+    config = unprivileged_folder / "aerlock.toml"
+    config.write_text(f'[executor.environments]\ngone = "/nonexistent"\nhere = "{sys.prefix}"\n')
+    config.chmod(0o644)
+    result = aerlock("doctor", env={**os.environ, "AERLOCK_CONFIG": str(config)})
+    assert result.returncode == 1
+    assert "FAIL  environment gone: /nonexistent cannot be run" in result.stdout
+    assert "ok    environment here: a circuit ran in a cell" in result.stdout
+    assert "tier: full" in result.stdout
+
+
+def test_doctor_without_bubblewrap_names_the_cure_and_the_weaker_tier(tmp_path):
+    (tmp_path / "mount").symlink_to(shutil.which("mount"))  # which dropping root may need
+    result = aerlock("doctor", env={**os.environ, "PATH": str(tmp_path)})
+    assert result.returncode == 1
+    assert "FAIL  bubblewrap" in result.stdout
+    assert "apt install bubblewrap" in result.stdout
+    assert "tier: none" in result.stdout
+    assert "`--sandbox landlock`" in result.stdout
+
+
+def test_up_takes_the_flags_of_the_tier(unprivileged_folder):
+    environment = {**os.environ, "AERLOCK_CREDENTIALS": str(unprivileged_folder / "credentials.json")}
+    command = [sys.executable, "-m", "aerlock.cli", "up", "--data-dir", str(unprivileged_folder / "data")]
+    command += ["--listen", "127.0.0.1:0", "--sandbox", "landlock"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as up:
+        for _ in range(3):
+            assert up.stdout.readline()
+        credentials = json.loads((unprivileged_folder / "credentials.json").read_text())
+        with RuntimeService(address=credentials["address"], token=credentials["token"]) as service:
+            assert service.server_info().isolation_tier == "reduced"
+        up.terminate()
+    assert up.returncode == 0
 
 
 @pytest.mark.parametrize("server", ["gateway", "executor"])

@@ -1,7 +1,8 @@
 """Makes real cells and prints what became of them as JSON; tests run it as the executor's uid.
 
-Its one argument is a JSON list of jobs, which run one after another in cells of
-one zygote: {"source": TEXT or {file: TEXT}, "inputs", "action", "memory_bytes", "cpu_seconds", "log_level"}.
+Its arguments are the tier and a JSON list of jobs, which run one after another in
+cells of one zygote: {"source": TEXT or {file: TEXT}, "inputs", "action", "memory_bytes",
+"cpu_seconds", "log_level"}.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from aerlock import codec
 from aerlock.v1.jobs_pb2 import FailureReason
 from aerlock.v1.programs_pb2 import ProgramSource
 from aerlock_executor.cell.frames import receive_frame
+from aerlock_executor.cell.tiers import Tier
 from aerlock_executor.interpreter import Interpreter
 from aerlock_executor.v1.cell_pb2 import CellFrame, CellStart
 from aerlock_executor.zygote import CellLimits, Zygote, ZygoteError
@@ -29,8 +31,8 @@ LIMITS = CellLimits(
 )
 
 
-async def main(jobs):
-    zygote = await Zygote.start(LIMITS, Interpreter.own())
+async def main(tier, jobs):
+    zygote = await Zygote.start(LIMITS, Interpreter.own(), tier=tier)
     outcomes = []
     for job in jobs:
         if job.get("action") == "count":
@@ -123,9 +125,14 @@ async def next_frame(cell):
 
 
 def find(what):
-    """The pid of the zygote, or of the newest stub: bubblewrap, its init, zygote, stub, init, program."""
-    (bubblewrap,) = psutil.Process().children()
-    (zygote,) = bubblewrap.children()[0].children()
+    """The pid of the zygote, or of the newest stub.
+
+    The line is bubblewrap, its init, zygote, stub, init, program; without namespaces
+    reaper, zygote, stub, program.
+    """
+    (zygote,) = psutil.Process().children()[0].children()
+    if "aerlock_executor.cell.zygote" in zygote.cmdline():
+        (zygote,) = zygote.children()
     return (
         zygote.pid if what == "zygote" else max(zygote.children(), key=lambda child: child.create_time()).pid
     )
@@ -142,4 +149,4 @@ def counts():
     }
 
 
-asyncio.run(main(json.loads(sys.argv[1])))
+asyncio.run(main(Tier(sys.argv[1]), json.loads(sys.argv[2])))

@@ -42,12 +42,13 @@ from aerlock_executor.cgroups import Cgroups
 
 MIB = 2**20
 groups = Cgroups.find()
-group = groups.create(CellLimits(64 * MIB, MIB, 1024, 32, 64))
+group = groups.create(CellLimits(128 * MIB, MIB, 1024, 32, 64))
 doors = group.open_doors()
 greedy = [sys.executable, "-c", sys.argv[1], ",".join(map(str, doors))]
 process = subprocess.Popen(greedy, stdin=-1, stdout=-1, text=True, pass_fds=doors)
 process.stdout.readline()
-group.begin(64 * MIB)
+group.begin()
+group.lower(64 * MIB, 0)
 process.communicate("\\n")
 usage = group.usage()
 groups.discard(group)

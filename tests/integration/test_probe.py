@@ -7,28 +7,52 @@ from pathlib import Path
 
 import pytest
 
+from aerlock_executor.cell.tiers import Tier
 from aerlock_executor.probe import probe
 
 PRINT_REPORT = """
 import asyncio, dataclasses, json
+from pathlib import Path
+from aerlock_executor.cell.tiers import Tier
 from aerlock_executor.probe import probe
-print(json.dumps(dataclasses.asdict(asyncio.run(probe()))))
+print(json.dumps(dataclasses.asdict(asyncio.run(probe({arguments})))))
 """
 
 
-def test_probe_as_ordinary_user_finds_the_full_tier(unprivileged_python):
-    completed = unprivileged_python("-c", PRINT_REPORT)
-    report = json.loads(completed.stdout)
-    assert report["tier"] == "full", report
-    assert all(check["ok"] for check in report["checks"])
+@pytest.fixture
+def report(unprivileged_python):
+    """Probes as the executor's uid, after the statements given, and returns the report."""
+
+    def run(arguments="", before=""):
+        completed = unprivileged_python("-c", before + PRINT_REPORT.format(arguments=arguments))
+        assert completed.stdout, completed.stderr
+        return json.loads(completed.stdout)
+
+    return run
 
 
-def test_probe_without_bubblewrap_names_the_package(unprivileged_python):
-    completed = unprivileged_python("-c", f"import os; os.environ['PATH'] = '/nonexistent'{PRINT_REPORT}")
-    report = json.loads(completed.stdout)
-    assert report["tier"] == "none"
-    assert report["checks"][-1]["name"] == "bubblewrap"
-    assert "apt install bubblewrap" in report["checks"][-1]["cure"]
+@pytest.mark.parametrize("tier", list(Tier))
+def test_probe_as_ordinary_user_finds_every_tier(report, tier):
+    found = report(f"Tier({str(tier)!r})")
+    assert (found["tier"], found["works"]) == (tier, True), found
+    assert all(check["ok"] for check in found["checks"])
+    assert any("tier is" in sentence for sentence in found["weaknesses"]) == (tier is not Tier.FULL)
+
+
+def test_probe_without_bubblewrap_names_the_package_and_what_else_there_is(report):
+    found = report(before="import os; os.environ['PATH'] = '/nonexistent'")
+    assert (found["tier"], found["works"]) == ("none", False)
+    assert found["checks"][-1]["name"] == "bubblewrap"
+    assert "apt install bubblewrap" in found["checks"][-1]["cure"]
+    assert "--sandbox landlock" in found["weaker"]
+    assert "gives up" in found["weaker"]
+
+
+def test_probe_of_an_environment_that_is_none_fails_by_its_name(report):
+    found = report("environments={'gone': Path('/nonexistent/python')}")
+    assert (found["tier"], found["works"]) == ("full", False)
+    assert found["checks"][-1]["name"] == "environment gone"
+    assert "/nonexistent/python" in found["checks"][-1]["cure"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused as root")

@@ -1,22 +1,25 @@
 """A runtime with small limits, an account that attacks it, one beside it, and what jobs leave behind."""
 
+import hashlib
 import shutil
 import tempfile
 import threading
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import grpc
 import psutil
+from security.traces import Size, Traces, differences, find_servers, size, traces
 
 from aerlock import RuntimeService
-from aerlock.cgroup_hierarchies import DELEGATED, own_hierarchies
-from aerlock.cli.unprivileged import EXECUTOR_UID
 from aerlock.local_runtime import LocalRuntime
-from aerlock.v1 import accounts_pb2, accounts_pb2_grpc, jobs_pb2_grpc
-from aerlock.v1.jobs_pb2 import JobEvent, WatchJobRequest
+from aerlock.v1 import accounts_pb2, accounts_pb2_grpc, blobs_pb2_grpc, jobs_pb2_grpc
+from aerlock.v1.blobs_pb2 import WriteBlobRequest
+from aerlock.v1.jobs_pb2 import JobEvent, RunProgramRequest, WatchJobRequest
+from aerlock.v1.values_pb2 import BlobRef, MapValue
 
 HERE = Path(__file__).parent
 PROGRAMS = HERE / "programs"
@@ -40,30 +43,21 @@ def main(backend, user_messenger):
     return sum(counts.values())
 """
 CANARY_RESULT = (["000", "111"], 200)
+MEMORY_BYTES = 512 * MEBIBYTE
+SCRATCH_BYTES = 32 * MEBIBYTE
+RESULT_BYTES = 16 * MEBIBYTE
+LOG_BYTES = MEBIBYTE
 SETTINGS = {
     "AERLOCK_EXECUTOR_SLOTS": str(ATTACKERS + 1),
     "AERLOCK_EXECUTOR_WARM_CELLS": str(WARM_CELLS),
     "AERLOCK_EXECUTOR_CPU_SECONDS": "6",
     "AERLOCK_EXECUTOR_ZYGOTE_JOBS": "100000",
     "AERLOCK_EXECUTOR_CANCEL_GRACE": "1",
-    "AERLOCK_EXECUTOR_MEMORY_BYTES": str(512 * MEBIBYTE),
-    "AERLOCK_EXECUTOR_SCRATCH_BYTES": str(32 * MEBIBYTE),
-    "AERLOCK_EXECUTOR_RESULT_BYTES": str(16 * MEBIBYTE),
-    "AERLOCK_EXECUTOR_LOG_BYTES": str(MEBIBYTE),
+    "AERLOCK_EXECUTOR_MEMORY_BYTES": str(MEMORY_BYTES),
+    "AERLOCK_EXECUTOR_SCRATCH_BYTES": str(SCRATCH_BYTES),
+    "AERLOCK_EXECUTOR_RESULT_BYTES": str(RESULT_BYTES),
+    "AERLOCK_EXECUTOR_LOG_BYTES": str(LOG_BYTES),
 }
-
-
-@dataclass(frozen=True)
-class Traces:
-    """What may not change by whatever a job does, once it has ended."""
-
-    servers: dict[str, int]
-    mounts: dict[str, int]
-    groups: int
-    descriptors: dict[str, tuple[str, ...]]
-    files: tuple[str, ...]
-    shared_memory: int
-    unreaped: int
 
 
 class Account:
@@ -78,7 +72,9 @@ class Account:
         token = accounts.CreateToken(request, metadata=admin).secret
         self.service = stack.enter_context(RuntimeService(address=runtime.address, token=token))
         self._metadata = (("authorization", f"Bearer {token}"),)
+        self._channel = channel
         self._jobs = jobs_pb2_grpc.JobServiceStub(channel)
+        self._blobs = blobs_pb2_grpc.BlobServiceStub(channel)
 
     def upload(self, name: str, source: str | Path, seconds: float = 60.0) -> str:
         metadata = {
@@ -88,14 +84,35 @@ class Account:
         }
         return self.service.upload_program(source, metadata=metadata)
 
-    def start(self, program_id: str):
-        return self.service.run(program_id=program_id, options={"backend_name": "aer_simulator"})
+    def start(self, program_id: str, inputs: dict[str, object] | None = None):
+        options = {"backend_name": "aer_simulator"}
+        return self.service.run(program_id=program_id, options=options, inputs=inputs or {})
+
+    def submit(self, program_id: str, inputs: MapValue) -> str:
+        """Starts a job with inputs that no client has checked; returns its id."""
+        request = RunProgramRequest(program_id=program_id, backend_name="aer_simulator", inputs=inputs)
+        return self._jobs.RunProgram(request, metadata=self._metadata, timeout=60).job.job_id
+
+    def write_blob(self, content: bytes) -> BlobRef:
+        """Writes bytes that may be no Value, as one that is too large for a message."""
+        blob = BlobRef(sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
+        chunks = (content[start : start + MEBIBYTE] for start in range(0, len(content), MEBIBYTE))
+        requests = chain([WriteBlobRequest(blob=blob)], (WriteBlobRequest(data=chunk) for chunk in chunks))
+        self._blobs.WriteBlob(requests, metadata=self._metadata, timeout=60)
+        return blob
+
+    def raw_call(self, method: str):
+        """A call of a method with the bytes of a request that no message can hold."""
+        call = self._channel.unary_unary(method, lambda request: request, lambda response: response)
+        return partial(call, metadata=self._metadata, timeout=60)
+
+    def watch(self, job_id: str) -> grpc.Call:
+        """The stream of a job's events, read by whoever takes from it."""
+        return self._jobs.WatchJob(WatchJobRequest(job_id=job_id), metadata=self._metadata, timeout=90)
 
     def events(self, job_id: str) -> list[JobEvent]:
         """The whole log of a job, as a client in any language gets it."""
-        request = WatchJobRequest(job_id=job_id)
-        responses = self._jobs.WatchJob(request, metadata=self._metadata, timeout=90)
-        return [event for response in responses for event in response.events]
+        return [event for response in self.watch(job_id) for event in response.events]
 
 
 class Arena:
@@ -115,6 +132,12 @@ class Arena:
             for helper in HELPERS:
                 shutil.copy(helper, folder)
             return self.attacker.upload(name, folder, seconds)
+
+    @property
+    def places(self) -> list[str]:
+        """Paths of what a job must not reach: the servers' files and sockets, and where they listen."""
+        paths = [self.runtime.folder, self.runtime.credentials_file, *self.runtime.data_dir.rglob("*")]
+        return [self.runtime.tcp_address, *map(str, paths)]
 
     def run_canary(self) -> float:
         """Runs an innocent job, checks what came of it and returns how many seconds it took."""
@@ -152,14 +175,14 @@ class Arena:
     def settled_traces(self) -> Traces:
         """Waits until the pool is full again and nothing else is left; returns what lasts."""
         self._settle()
-        return self._traces()
+        return traces(self.runtime)
 
     def check_traces(self, before: Traces) -> None:
         """Nothing is left: what may vanish late, such as a descriptor, gets some seconds."""
         self._settle()
         deadline = time.monotonic() + 20
-        while (after := self._traces()) != before:
-            assert time.monotonic() < deadline, f"before: {before}\nafter: {after}"
+        while (after := traces(self.runtime)) != before:
+            assert time.monotonic() < deadline, "\n".join(differences(before, after))
             time.sleep(0.05)
 
     def await_interim(self, job) -> None:
@@ -170,79 +193,23 @@ class Arena:
 
     def server(self, name: str) -> psutil.Process:
         """The process of the supervisor, the gateway or the zygote."""
-        return psutil.Process(self._traces().servers[name])
+        return find_servers(self.runtime.pid)[name]
+
+    def settled_sizes(self) -> dict[str, Size]:
+        """How much each server holds, with a full pool and no job."""
+        self._settle()
+        return self.sizes()
+
+    def sizes(self) -> dict[str, Size]:
+        """How much each server holds now."""
+        found = find_servers(self.runtime.pid)
+        return {name: size(found[name]) for name in ("gateway", "supervisor", "zygote")}
 
     def _settle(self) -> None:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            zygote = self._find()["zygote"]
+            zygote = find_servers(self.runtime.pid)["zygote"]
             if len(zygote.children(recursive=True)) == WARM_CELLS * PROCESSES_OF_A_CELL:
                 return
             time.sleep(0.02)
         raise AssertionError(f"something is left over: {zygote.children(recursive=True)}")
-
-    def _find(self) -> dict[str, psutil.Process]:
-        """Every process below ``aerlock up`` that lasts, by what it is."""
-        top = psutil.Process(self.runtime.pid)
-        found = {"up": top}
-        for process in top.children():
-            module = next((word for word in process.cmdline() if word.startswith("aerlock_")), "another")
-            found["gateway" if module == "aerlock_gateway" else "supervisor"] = process
-        (found["bubblewrap"],) = found["supervisor"].children()
-        (found["init"],) = found["bubblewrap"].children()
-        (found["zygote"],) = found["init"].children()
-        return found
-
-    def _traces(self) -> Traces:
-        servers = self._find()
-        below = {process.pid for process in servers["up"].children(recursive=True)}
-        cells = {process.pid for process in servers["zygote"].children(recursive=True)}
-        others = below - cells - {process.pid for process in servers.values()}
-        mine = servers["supervisor"].uids().real
-        return Traces(
-            servers={name: process.pid for name, process in servers.items()},
-            mounts={name: _lines(f"/proc/{servers[name].pid}/mounts") for name in ("supervisor", "zygote")},
-            groups=_cell_groups(servers["supervisor"].pid),
-            descriptors={name: _descriptors(servers[name].pid) for name in ("supervisor", "zygote")},
-            files=tuple(_files(self.runtime.data_dir / "executor", mine)),
-            shared_memory=sum(_lines(f"/proc/sysvipc/{kind}") for kind in ("shm", "msg", "sem")),
-            unreaped=len(others),
-        )
-
-
-def _lines(path: str) -> int:
-    return len(Path(path).read_text().splitlines())
-
-
-def _cell_groups(pid: int) -> int:
-    """How many control groups there are of cells of an executor."""
-    places = {place for one in own_hierarchies() for place in (one.group, one.group / DELEGATED)}
-    return sum(len(list(place.glob(f"cell-{pid}-*"))) for place in places)
-
-
-def _descriptors(pid: int) -> tuple[str, ...]:
-    """What a process holds, by kind; sockets of gRPC and its event loops come and go with its callers."""
-    kinds = []
-    for fd in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            target = str(fd.readlink())
-        except OSError:
-            continue
-        kind = target.split(":")[0] if target.startswith(("pipe:", "socket:")) else target
-        if kind not in ("socket", "anon_inode:[eventpoll]", "anon_inode:[eventfd]"):
-            kinds.append(kind)
-    return tuple(sorted(kinds))
-
-
-def _files(folder: Path, uid: int) -> list[str]:
-    """The spools and pins of an executor, and what its uid has in the places that everyone may write."""
-    found = [str(path) for path in folder.glob("spool/*")]
-    for place in ("/tmp", "/dev/shm", "/var/tmp"):
-        for path in Path(place).iterdir():
-            try:
-                ours = path.name.startswith("aerlock-")  # of a test, maybe of another one
-                if not ours and path.lstat().st_uid == uid == EXECUTOR_UID:
-                    found.append(str(path))
-            except FileNotFoundError:
-                continue
-    return sorted(found)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -87,12 +88,36 @@ def test_killed_zygote_ends_its_jobs_truly_and_the_next_one_is_made(arena):
     arena.settled_traces()
 
 
-def test_killed_supervisor_leaves_no_process_and_a_true_end(executor):
-    executor.start(warm_cells=1)
+@pytest.mark.parametrize("member", ["stub", "init", "program"])
+def test_killed_process_of_a_cell_ends_its_job_alone(arena, contained, member):
+    with contained():
+        job = arena.attacker.start(arena.attacker.upload("stubborn", STUBBORN))
+        arena.await_interim(job)
+        cell_of_the_stubborn(arena.server("zygote"))[member].kill()
+        failure = arena.attacker.events(job.job_id())[-1].state_change.failure
+        assert failure.reason == FailureReason.FAILURE_REASON_CRASHED
+        assert failure.signal == signal.SIGKILL
+
+
+def cell_of_the_stubborn(zygote: psutil.Process) -> dict[str, psutil.Process]:
+    """The processes of the cell whose program ignores every signal; those of canaries come and go."""
+    for stub in zygote.children():
+        with suppress(psutil.NoSuchProcess, OSError, ValueError):
+            (init,) = stub.children()
+            (program,) = init.children()
+            ignored = Path(f"/proc/{program.pid}/status").read_text().split("SigIgn:")[1].split()[0]
+            if int(ignored, 16).bit_count() > 50:
+                return {"stub": stub, "init": init, "program": program}
+    raise AssertionError("there is no such cell")
+
+
+def test_killed_supervisor_leaves_no_process_and_a_true_end(executor, settings):
+    executor.start(warm_cells=1, **settings)
     stream = executor.stub.StartTask(executor.request(STUBBORN))
     until(stream, "interim_result")
     below = psutil.Process(executor.process.pid).children(recursive=True)
-    assert len(below) >= 6  # bubblewrap, its init, the zygote, a stub, an init and a program
+    # bubblewrap and its init, the zygote, a stub, an init and a program; or a reaper and no init of the cell
+    assert len(below) >= (4 if settings else 6)
     executor.stop(signal.SIGKILL)
     assert psutil.wait_procs(below, timeout=20)[1] == []
     assert len(list(executor.folder.glob("spool/*.spool"))) == 1

@@ -1,7 +1,10 @@
 """Of several limits the smallest counts, whatever they are; and no fair rate of results is refused."""
 
 import math
+import os
+from dataclasses import replace
 
+import pytest
 from google.protobuf.duration_pb2 import Duration
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +13,7 @@ from aerlock.resource_limits import SMALLEST
 from aerlock.resource_limits import ResourceLimits as Shown
 from aerlock.v1.limits_pb2 import ResourceLimits
 from aerlock_executor import limits
+from aerlock_executor.cell.limits import CellLimits
 from aerlock_executor.event_rate import RATE_SECONDS, EventRate
 from aerlock_executor.settings import ExecutorSettings
 from aerlock_executor.v1.executor_pb2 import TaskLimits
@@ -108,3 +112,23 @@ def test_any_rate_is_allowed_where_there_is_no_limit(results, pause):
     bucket = EventRate(math.inf, 0.0)
     assert bucket.count(results, 0.0) is None
     assert bucket.count(results, pause) is None
+
+
+MADE = CellLimits(
+    memory_bytes=1 << 31, scratch_bytes=1 << 28, scratch_files=16_384, threads=128, open_files=256
+)
+
+
+@pytest.mark.parametrize(
+    ("lower", "fits"),
+    [
+        ({}, True),
+        ({"memory_bytes": 1 << 26, "open_files": 32}, True),
+        ({"threads": 4 * (os.cpu_count() or 1)}, True),
+        ({"threads": 4}, os.cpu_count() == 1),
+        ({"scratch_bytes": 1 << 20}, False),
+        ({"scratch_files": 16}, False),
+    ],
+)
+def test_cell_of_the_pool_takes_on_what_can_still_be_lowered(lower, fits):
+    assert replace(MADE, **lower).fit(MADE) == fits

@@ -7,6 +7,7 @@ import errno
 import bpf
 import pytest
 
+from aerlock_executor.cell import filters
 from aerlock_executor.cell.filters import job_filter, zygote_filter
 from aerlock_executor.cell.seccomp import ALLOW, KILL_PROCESS, fails, machine
 
@@ -14,6 +15,10 @@ MACHINES = ("aarch64", "x86_64")
 THREAD_FLAGS = 0x3D0F00  # What glibc's pthread_create passes.
 FORK_FLAGS = 0x01200011  # What glibc's fork passes.
 I386 = 0x40000003
+X32_BIT = 0x40000000
+NUMBERS = (*range(2_048), *(1 << power for power in range(11, 30)))
+# Pointers, descriptors and flags that no call means.
+ARGUMENTS = ([0] * 6, [1] * 6, [-1] * 6, [1 << 63] * 6, [0x21] * 6, [THREAD_FLAGS] * 6)
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 
 
@@ -114,6 +119,28 @@ def test_job_advises_on_pages_of_others_refused(advice):
     assert decide(job_filter("x86_64"), "madvise", 1 << 40, 4096, advice) == fails(errno.EPERM)
 
 
+def test_job_sends_and_takes_urgent_data_refused():
+    program = job_filter("x86_64")
+    for high in (0, 1 << 32):
+        assert decide(program, "sendto", 3, 0x1000, 1, 1 | high) == fails(errno.EPERM)  # MSG_OOB
+        assert decide(program, "recvfrom", 3, 0x1000, 1, 1 | high) == fails(errno.EPERM)
+    assert decide(program, "sendto", 3, 0x1000, 1, 0x4000) == ALLOW  # MSG_NOSIGNAL
+    assert decide(program, "recvfrom", 3, 0x1000, 1, 0x40) == ALLOW  # MSG_DONTWAIT
+
+
+def test_job_takes_a_descriptor_of_a_process_from_a_socket_refused():
+    program = job_filter("x86_64")
+    assert decide(program, "getsockopt", 3, 1, 77) == fails(errno.EPERM)  # SO_PEERPIDFD
+    assert decide(program, "getsockopt", 3, 1, 4) == ALLOW  # SO_ERROR
+
+
+@pytest.mark.parametrize("advice", [9, 12, 20, 21, 25, 100, 101, 21 | 1 << 32])
+def test_job_gives_advice_about_pages_of_others_refused(advice):
+    program = job_filter("x86_64")
+    assert decide(program, "madvise", 0, 4096, advice) == fails(errno.EPERM)
+    assert decide(program, "madvise", 0, 4096, 4) == ALLOW  # MADV_DONTNEED
+
+
 def test_job_signals_init_refused():
     program = job_filter("x86_64")
     assert decide(program, "kill", 1, 15) == fails(errno.EPERM)
@@ -146,6 +173,30 @@ def test_job_changes_limit_of_core_dumps_refused():
 def test_foreign_architecture_and_x32_killed(program):
     assert decide(program, "read", architecture=I386) == KILL_PROCESS
     assert decide(program, "read", number=0x40000000) == KILL_PROCESS
+
+
+@pytest.mark.parametrize("target", MACHINES)
+def test_no_number_outside_the_list_reaches_the_kernel(target):
+    program, table = job_filter(target), machine(target)
+    always, checked = filters._ALLOWED.split(), [rule.name for rule in filters._CHECKED]
+    reached = {
+        number
+        for number in NUMBERS
+        for arguments in ARGUMENTS
+        if bpf.decide(program, number, table.audit_architecture, arguments) == ALLOW
+    }
+    listed = {table.numbers[name] for name in always if name in table.numbers}
+    assert listed <= reached <= listed | {table.numbers[name] for name in checked}
+
+
+@pytest.mark.parametrize("program", [job_filter("x86_64"), zygote_filter("x86_64")], ids=["job", "zygote"])
+def test_every_number_of_x32_and_of_other_machines_is_killed(program):
+    own = machine("x86_64").audit_architecture
+    others = [I386, machine("aarch64").audit_architecture, 0, 0xFFFFFFFF, own ^ 0x80000000]
+    for number in NUMBERS:
+        for high in (X32_BIT, 0x80000000, 0xC0000000):
+            assert bpf.decide(program, number | high, own, []) == KILL_PROCESS
+        assert {bpf.decide(program, number, other, []) for other in others} == {KILL_PROCESS}
 
 
 @pytest.mark.parametrize("target", MACHINES)

@@ -10,9 +10,19 @@ import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import grpc
+
+ISOLATION_HEALTH: Final = "aerlock.isolation"
+"""A name in health, for probes that demand it: SERVING while programs run in the full tier."""
+
+BANNER: Final = """\
+****************************************************************************
+  NOTHING ISOLATES PROGRAMS HERE (tier none). Whoever may run one can do all
+  that the executor's user can do. For programs of your own alone.
+****************************************************************************"""
+"""What either server says when it starts to run programs without a sandbox."""
 
 
 class StartError(Exception):

@@ -13,8 +13,10 @@ MOST_EXCEPTIONS: Final = 1000
 """Python's report repeats an exception wherever it belongs: groups of one another would have no end."""
 
 _SCRATCH: Final = "/tmp"  # noqa: S108 - the cell's own
-# As Python, and C++ and Rust through their bindings, say that a thread was refused.
-_NO_THREAD: Final = ("can't start new thread", os.strerror(errno.EAGAIN))
+# As Python says that a thread was refused; C++ says no more than the second, Rust the second and the third.
+_NO_THREAD: Final = "can't start new thread"
+_TRY_AGAIN: Final = os.strerror(errno.EAGAIN)
+_THREAD: Final = "thread"
 # As NumPy says that a file takes no more.
 _SHORT_WRITE: Final = re.compile(r"\d+ requested and \d+ written")
 _PANIC: Final = "PanicException"
@@ -37,13 +39,10 @@ def related(error: BaseException) -> Iterator[BaseException]:
             pending.extend(current.exceptions)
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory was refused to the program; never raises, and needs none for a plain MemoryError."""
-    return isinstance(error, MemoryError) or limit_behind(error) == jobs_pb2.FAILURE_REASON_MEMORY_LIMIT
-
-
 def limit_behind(error: BaseException) -> Reason | None:
     """The limit that an exception, or one that belongs to it, comes from; never raises."""
+    if isinstance(error, MemoryError):  # to look further needs memory
+        return jobs_pb2.FAILURE_REASON_MEMORY_LIMIT
     try:
         return next((reason for one in related(error) if (reason := _limit(one))), None)
     except MemoryError:  # there is not even enough to look
@@ -58,12 +57,17 @@ def _limit(error: BaseException) -> Reason | None:
     if isinstance(error, OSError):
         return _limit_of_system(error)
     if isinstance(error, RuntimeError) or type(error).__name__ == _PANIC:
-        text = str(error)
-        if any(words in text for words in _NO_THREAD):
-            if limits.has_memory_for_thread():
-                return jobs_pb2.FAILURE_REASON_THREAD_LIMIT
-            return jobs_pb2.FAILURE_REASON_MEMORY_LIMIT
+        return _limit_of_threads(str(error))
     return None
+
+
+def _limit_of_threads(text: str) -> Reason | None:
+    """What kept a library from starting a thread: there may be no more, or there is no room for its stack."""
+    if _NO_THREAD not in text and text != _TRY_AGAIN and not (_THREAD in text and _TRY_AGAIN in text):
+        return None
+    if limits.has_memory_for_thread():
+        return jobs_pb2.FAILURE_REASON_THREAD_LIMIT
+    return jobs_pb2.FAILURE_REASON_MEMORY_LIMIT
 
 
 def _limit_of_system(error: OSError) -> Reason | None:

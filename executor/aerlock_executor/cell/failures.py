@@ -9,7 +9,7 @@ from qiskit_aer import AerError
 from aerlock.codec.bounds import ValueBoundsError
 from aerlock.v1 import jobs_pb2
 from aerlock.v1.jobs_pb2 import JobFailure
-from aerlock_executor.cell.exhaustion import MOST_EXCEPTIONS, limit_behind, related
+from aerlock_executor.cell.exhaustion import MOST_EXCEPTIONS, Reason, related
 from aerlock_executor.cell.inputs import InvalidInputError
 from aerlock_executor.cell.messenger import InvalidResultError, TwoFinalResultsError
 from aerlock_executor.cell.program_files import ProgramLoadError
@@ -19,7 +19,7 @@ MAX_TRACEBACK_BYTES: Final = 32 << 10
 
 _CUT = "\n[…]\n"
 _OWN_ERRORS = (ProgramLoadError, InvalidInputError, InvalidResultError, TwoFinalResultsError)
-_REASONS: Final[tuple[tuple[type[BaseException], jobs_pb2.FailureReason.ValueType], ...]] = (
+_REASONS: Final[tuple[tuple[type[BaseException], Reason], ...]] = (
     (SystemExit, jobs_pb2.FAILURE_REASON_NO_RESULT),
     (InvalidInputError, jobs_pb2.FAILURE_REASON_INVALID_INPUT),
     (InvalidResultError, jobs_pb2.FAILURE_REASON_INVALID_RESULT),
@@ -34,9 +34,12 @@ _MAY_HIDE_A_LIMIT: Final = (
 )
 
 
-def describe(error: BaseException, program_files: Container[str]) -> JobFailure:
-    """The failure that ``error`` means; never raises, whatever the program's exception does."""
-    failure = JobFailure(reason=_reason(error))
+def describe(error: BaseException, program_files: Container[str], limit: Reason | None) -> JobFailure:
+    """The failure that ``error`` means; never raises, whatever the program's exception does.
+
+    ``limit`` is the one that `limit_behind` has found.
+    """
+    failure = JobFailure(reason=_reason(error, limit))
     try:
         if _count_related(error) > MOST_EXCEPTIONS:
             error = _alone(error)
@@ -47,7 +50,7 @@ def describe(error: BaseException, program_files: Container[str]) -> JobFailure:
     return failure
 
 
-def _reason(error: BaseException) -> jobs_pb2.FailureReason.ValueType:
+def _reason(error: BaseException, limit: Reason | None) -> Reason:
     """What the program raised, or the limit behind it."""
     kind = type(error)
     reason = next(
@@ -55,7 +58,7 @@ def _reason(error: BaseException) -> jobs_pb2.FailureReason.ValueType:
         jobs_pb2.FAILURE_REASON_PROGRAM_ERROR,
     )
     if reason in _MAY_HIDE_A_LIMIT:
-        return limit_behind(error) or reason
+        return limit or reason
     return reason
 
 

@@ -8,33 +8,19 @@ list of what it never needs, and of everything newer than the table.
 import errno
 from functools import cache
 
-from aerlock_executor.cell.linux import (
-    CLONE_NEWCGROUP,
-    CLONE_NEWIPC,
-    CLONE_NEWNET,
-    CLONE_NEWNS,
-    CLONE_NEWPID,
-    CLONE_NEWUSER,
-    CLONE_NEWUTS,
-)
 from aerlock_executor.cell.seccomp import ALLOW, Check, Pointer, Rule, assemble, fails, machine
 
 _NOT_IMPLEMENTED = fails(errno.ENOSYS)
 _NOT_PERMITTED = fails(errno.EPERM)
 _DONE = fails(0)
 
+_ALL_BITS = 0xFFFFFFFF
 # CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND, CLONE_THREAD. Without CLONE_FILES each thread would have
 # a descriptor table, and RLIMIT_NOFILE, of its own.
 _THREAD = 0x00000100 | 0x00000200 | 0x00000400 | 0x00000800 | 0x00010000
-_CLONE_NEWTIME = 0x00000080
-_CLONE_PTRACE = 0x00002000
-_CLONE_VFORK = 0x00004000
-_CLONE_PARENT = 0x00008000
-_CLONE_UNTRACED = 0x00800000
-_NEVER_FOR_THREADS = (
-    CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUSER | CLONE_NEWUTS
-    | _CLONE_NEWTIME | _CLONE_PTRACE | _CLONE_VFORK | _CLONE_PARENT | _CLONE_UNTRACED
-)  # fmt: skip
+# What C libraries set besides: CLONE_SYSVSEM, CLONE_SETTLS, CLONE_PARENT_SETTID, CLONE_CHILD_CLEARTID,
+# CLONE_DETACHED, CLONE_CHILD_SETTID.
+_OF_THREADS = 0x00040000 | 0x00080000 | 0x00100000 | 0x00200000 | 0x00400000 | 0x01000000
 
 _AF_UNIX = 1
 _MAP_SHARED_ANONYMOUS = 0x21
@@ -66,7 +52,7 @@ _PROCESS = """
 """
 # A socket pair is what asyncio wakes its loop with. Without sendmsg no file
 # descriptor travels over it, without connect and addresses it leads nowhere.
-_SOCKETS = "getpeername getsockname getsockopt shutdown"
+_SOCKETS = "getpeername getsockname shutdown"
 
 # Not sendfile: a byte in a pipe or a socket holds its page, which no limit counts once the file is gone.
 _ALLOWED = " ".join((_FILES, _EVENTS, _MEMORY, _SIGNALS, _TIME, _PROCESS, _SOCKETS))
@@ -97,17 +83,22 @@ _IOCTL_REQUESTS = (0x541B, 0x5421, 0x5450, 0x5451, 0x5401, 0x5413)
 # PR_GET_PDEATHSIG PR_GET_DUMPABLE PR_SET_NAME PR_GET_NAME PR_GET_SECCOMP PR_CAPBSET_READ PR_GET_TIMERSLACK
 # PR_GET_NO_NEW_PRIVS
 _PRCTL_OPTIONS = (2, 3, 15, 16, 21, 23, 30, 39)
-# MADV_MERGEABLE, MADV_UNMERGEABLE (pages shared between jobs can be timed), MADV_COLD, MADV_PAGEOUT (pages of
-# files that all read), MADV_HWPOISON, MADV_SOFT_OFFLINE
-_MADVISE_REFUSED = (12, 13, 20, 21, 100, 101)
+# MADV_NORMAL MADV_RANDOM MADV_SEQUENTIAL MADV_WILLNEED MADV_DONTNEED MADV_FREE MADV_DONTFORK MADV_DOFORK
+# MADV_HUGEPAGE MADV_NOHUGEPAGE MADV_DONTDUMP MADV_DODUMP MADV_WIPEONFORK MADV_KEEPONFORK MADV_GUARD_INSTALL
+# MADV_GUARD_REMOVE. Not MADV_MERGEABLE: pages that jobs share can be timed. Not MADV_PAGEOUT and its like:
+# they take pages of files from the others who read them.
+_MADVICE = (0, 1, 2, 3, 4, 8, 10, 11, 14, 15, 16, 17, 18, 19, 102, 103)
+# SO_TYPE SO_ERROR SO_PROTOCOL SO_DOMAIN. SO_PEERPIDFD would be a descriptor of a process.
+_SOCKET_OPTIONS = (3, 4, 38, 39)
+# MSG_PEEK MSG_DONTWAIT MSG_WAITALL MSG_NOSIGNAL. Not MSG_OOB, which has led out of sandboxes before.
+_MESSAGE_FLAGS = 0x2 | 0x40 | 0x100 | 0x4000
 _RLIMIT_CORE = 4
 _LIMITS_BUT_CORE = tuple(kind for kind in range(16) if kind != _RLIMIT_CORE)
-_MSG_OOB = 1
 _ABOVE_15 = 0xFFFFFFF0
 
 _CHECKED = (
     # Threads, not processes: a job is one process, so that resource limits bound it exactly.
-    Rule("clone", ALLOW, (Check(0, (_THREAD,), mask=_THREAD | _NEVER_FOR_THREADS),), _NOT_PERMITTED),
+    Rule("clone", ALLOW, (Check(0, (_THREAD,), mask=_ALL_BITS & ~_OF_THREADS),), _NOT_PERMITTED),
     # No MAP_SHARED | MAP_ANONYMOUS: it stays when all but a page of it is unmapped, and no limit counts it.
     # No MAP_HUGETLB: those pages are few, and whoever the host keeps them for would miss them.
     Rule(
@@ -126,16 +117,16 @@ _CHECKED = (
     # With any limit but the 1 that it has, a crash would start the host's handler of core dumps.
     Rule("prlimit64", ALLOW, (Check(0, (0,)), Check(1, _LIMITS_BUT_CORE)), _NOT_PERMITTED),
     Rule("setrlimit", _NOT_PERMITTED, (Check(0, (_RLIMIT_CORE,)),), ALLOW),
-    Rule("madvise", _NOT_PERMITTED, (Check(2, _MADVISE_REFUSED),), ALLOW),
+    Rule("madvise", ALLOW, (Check(2, _MADVICE),), _NOT_PERMITTED),
     Rule("prctl", ALLOW, (Check(0, _PRCTL_OPTIONS),), _NOT_PERMITTED),
     # A thread that waits for files holds them, also when their descriptors are closed and serve for others.
     *(
         Rule(name, ALLOW, (Check(argument, (0,), mask=_ABOVE_15),), fails(errno.EINVAL))
         for name, argument in (("poll", 1), ("ppoll", 1), ("pselect6", 0), ("select", 0))
     ),
-    # No MSG_OOB: nobody needs it, and kernels have been entered that way.
-    Rule("sendto", ALLOW, (Pointer(4), Check(3, (0,), mask=_MSG_OOB)), _NOT_PERMITTED),
-    Rule("recvfrom", ALLOW, (Check(3, (0,), mask=_MSG_OOB),), _NOT_PERMITTED),
+    Rule("sendto", ALLOW, (Pointer(4), Check(3, (0,), mask=_ALL_BITS & ~_MESSAGE_FLAGS)), _NOT_PERMITTED),
+    Rule("recvfrom", ALLOW, (Check(3, (0,), mask=_ALL_BITS & ~_MESSAGE_FLAGS),), _NOT_PERMITTED),
+    Rule("getsockopt", ALLOW, (Check(2, _SOCKET_OPTIONS),), _NOT_PERMITTED),
     Rule("socketpair", ALLOW, (Check(0, (_AF_UNIX,)),), _NOT_PERMITTED),
 )
 
@@ -146,6 +137,12 @@ _JOB_RULES = (
     *(Rule(name, _NOT_PERMITTED) for name in _REFUSED.split()),
     *(Rule(name, fails(errno.ENOTSUP)) for name in _NO_ATTRIBUTES.split()),
 )
+
+# Landlock does not ask who changes a file's mode, owner or times; the rest of these it refuses as well.
+_CHANGES_OF_FILES = """
+    chmod copy_file_range creat fallocate fchmod fchmodat ftruncate futimesat link linkat mkdir mkdirat rename
+    renameat renameat2 rmdir symlink symlinkat truncate unlink unlinkat utime utimensat utimes
+"""
 
 _ZYGOTE_REFUSED = """
     accept accept4 acct add_key bind bpf clock_adjtime clock_settime connect delete_module execve execveat
@@ -164,8 +161,22 @@ def job_filter(machine_name: str | None = None) -> bytes:
     return assemble(_JOB_RULES, _NOT_IMPLEMENTED, machine(machine_name))
 
 
+def confined_filter(pid: int, machine_name: str | None = None) -> bytes:
+    """The filter of program ``pid`` in the reduced tier: it signals itself alone, and changes no file."""
+    itself = (Check(0, (pid,)),)
+    return assemble(
+        (
+            *(Rule(name, ALLOW, itself, _NOT_PERMITTED) for name in ("kill", "tgkill")),
+            *(Rule(name, _NOT_PERMITTED) for name in _CHANGES_OF_FILES.split()),
+            *_JOB_RULES,
+        ),
+        _NOT_IMPLEMENTED,
+        machine(machine_name),
+    )
+
+
 @cache
 def zygote_filter(machine_name: str | None = None) -> bytes:
-    """The filter of the zygote and of what it forks."""
+    """The filter of the zygote and of what it forks, but in the tier none."""
     rules = [Rule(name, _NOT_PERMITTED) for name in _ZYGOTE_REFUSED.split()]
     return assemble(rules, ALLOW, machine(machine_name), above_highest=_NOT_IMPLEMENTED)

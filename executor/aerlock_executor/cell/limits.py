@@ -1,5 +1,6 @@
 """What one cell may use: kernel resource limits, set where they cannot be raised again."""
 
+import contextlib
 import os
 import resource
 import threading
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Final
 
 _MIB = 1 << 20
+_STATUS = "/proc/self/statm"
+_STATUS_BYTES = 256
 
 # Address space beyond the memory of a job: allocator reservations and libraries
 # loaded late. Shared anonymous mappings are bounded by this limit alone.
@@ -18,6 +21,12 @@ _REPORT_RESERVE = 16 * _MIB
 # Of the threads of a program: OpenMP's, Rust's, that of Aer's jobs and the main one.
 _SHARES_OF_POOLS = 4
 _SIGNALS_PENDING = 64
+# Without a user namespace RLIMIT_NPROC counts what the whole uid has: what others of it may get in addition
+# while a cell waits for its job and runs it.
+_SPARE_TASKS = 1024
+
+_others = 0
+_status_fd: int | None = None
 
 OWN_PROCESSES: Final = 2
 """The stub and init, which RLIMIT_NPROC and control groups count with the threads of the program."""
@@ -67,16 +76,32 @@ def apply_fixed(limits: CellLimits) -> None:
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_NICE, 0),
         (resource.RLIMIT_NOFILE, limits.open_files),
-        (resource.RLIMIT_NPROC, limits.threads + OWN_PROCESSES + SPARE_PROCESSES),
+        (resource.RLIMIT_NPROC, limits.threads + OWN_PROCESSES + SPARE_PROCESSES + _others),
         (resource.RLIMIT_RTPRIO, 0),
         (resource.RLIMIT_SIGPENDING, _SIGNALS_PENDING),
     ):
         _lower(kind, value, value)
 
 
+def share_uid() -> None:
+    """Has RLIMIT_NPROC leave room for what else the uid has, which it counts without a user namespace."""
+    global _others
+    uid, _others = os.getuid(), _SPARE_TASKS
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_uid == uid:
+                _others += int((path / "stat").read_text().rpartition(")")[2].split()[17])
+
+
+def keep_status() -> None:
+    """Opens what `measure_memory` reads, for a process that is about to lose /proc; raises OSError."""
+    global _status_fd
+    _status_fd = os.open(_STATUS, os.O_RDONLY)
+
+
 def apply_counts(threads: int, open_files: int) -> None:
     """Lets the program have so many threads, with those that it has, and file descriptors; raises OSError."""
-    processes = threads + OWN_PROCESSES
+    processes = threads + OWN_PROCESSES + _others
     _lower(resource.RLIMIT_NPROC, processes, processes)
     _lower(resource.RLIMIT_NOFILE, open_files, open_files)
 
@@ -123,8 +148,14 @@ def _lower(kind: int, soft: int, hard: int) -> None:
 def measure_memory() -> dict[str, int]:
     """VmSize and VmData of this process in bytes; zero without /proc (the limits are then tighter)."""
     try:
-        fields = Path("/proc/self/statm").read_text().split()
+        fields = _read_status().split()
     except OSError:
         return {"VmSize": 0, "VmData": 0}
     page = resource.getpagesize()
     return {"VmSize": int(fields[0]) * page, "VmData": int(fields[5]) * page}
+
+
+def _read_status() -> bytes:
+    if _status_fd is not None:
+        return os.pread(_status_fd, _STATUS_BYTES, 0)
+    return Path(_STATUS).read_bytes()

@@ -72,6 +72,12 @@ def _call(function: Callable[..., int], *arguments: Any, what: str) -> int:  # n
     return result
 
 
+def syscall(number: int, *arguments: Any, what: str) -> int:  # noqa: ANN401
+    """Makes a call that libc has no function for; ``what`` begins the text of the OSError that it raises."""
+    words = [ctypes.c_long(item) if isinstance(item, int) else item for item in arguments]
+    return _call(_libc.syscall, ctypes.c_long(number), *words, what=what)
+
+
 def prctl(option: int, argument: int = 0) -> None:
     """Sets one property of the process or thread; raises OSError."""
     zero = ctypes.c_ulong(0)
@@ -102,7 +108,7 @@ def unmount(target: str) -> None:
 
 
 def drop_capabilities() -> None:
-    """Empties the bounding, ambient, effective, permitted and inheritable sets; raises OSError."""
+    """Empties the bounding set, which is for the root of a namespace, and the others; raises OSError."""
     for capability in range(64):
         try:
             prctl(PR_CAPBSET_DROP, capability)
@@ -110,6 +116,11 @@ def drop_capabilities() -> None:
             if capability == 0:
                 raise
             break  # The kernel knows no further capability.
+    clear_capabilities()
+
+
+def clear_capabilities() -> None:
+    """Empties the ambient, effective, permitted and inheritable sets; raises OSError."""
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
     sets = (_CapabilitySets * 2)()

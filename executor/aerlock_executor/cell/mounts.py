@@ -18,10 +18,10 @@ _PLAIN = linux.MS_NOSUID | linux.MS_NODEV
 def mount_private(scratch_bytes: int, scratch_files: int, kept_roots: tuple[str, ...]) -> None:
     """Covers everything writable with file systems of this mount namespace alone.
 
-    /tmp and /dev/shm share one tmpfs of ``scratch_bytes``, in which a job has
-    room for ``scratch_files``. ``kept_roots`` are
-    read-only directories that a cell needs; those under a covered directory
-    (an environment in a checkout below /tmp) are bound into the new one.
+    /tmp and /dev/shm share one tmpfs of ``scratch_bytes``, in which there is
+    room for ``scratch_files``. ``kept_roots`` are read-only directories that a
+    cell needs; those under a covered directory (an environment in a checkout
+    below /tmp) are bound into the new one.
     Raises OSError.
     """
     linux.mount("none", "/", "", linux.MS_REC | linux.MS_PRIVATE)

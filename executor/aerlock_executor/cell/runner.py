@@ -13,8 +13,9 @@ from qiskit.quantum_info.operators.random import DEFAULT_RNG
 
 from aerlock.program.backend import ProgramBackend
 from aerlock.program.backends import get_backend
+from aerlock.v1.jobs_pb2 import FAILURE_REASON_MEMORY_LIMIT
 from aerlock_executor.cell import failures, frames, limits, program_files, signals
-from aerlock_executor.cell.exhaustion import is_out_of_memory
+from aerlock_executor.cell.exhaustion import limit_behind
 from aerlock_executor.cell.inputs import InputBlobs, read_inputs
 from aerlock_executor.cell.limits import CellLimits
 from aerlock_executor.cell.messenger import JobMessenger
@@ -127,9 +128,10 @@ def _run_job(start: CellStart, backend: ProgramBackend, input_fd: int, messenger
         status = _RETURNED
     except BaseException as error:
         signals.ignore_handled()
-        if is_out_of_memory(error):
+        limit = limit_behind(error)  # told before the reserve, which would look like room
+        if limit == FAILURE_REASON_MEMORY_LIMIT:
             limits.release_reserve()
-        messenger.close(CellFrame(failure=failures.describe(error, files)))
+        messenger.close(CellFrame(failure=failures.describe(error, files, limit)))
         status = _RAISED
     _flush()
     return status

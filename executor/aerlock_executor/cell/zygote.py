@@ -31,8 +31,12 @@ from stevedore import ExtensionManager
 
 from aerlock.codec.versions import CODEC_VERSION
 from aerlock.program.backends import BACKENDS, get_backend, list_backends
-from aerlock_executor.cell import filters, isolate, linux, runner, sample
+from aerlock_executor.cell import filters, linux, runner, sample
+from aerlock_executor.cell.confine import confine
+from aerlock_executor.cell.isolate import isolate
 from aerlock_executor.cell.limits import CellLimits
+from aerlock_executor.cell.processes import INPUT_FD, NO_STATUS, OUTPUT_FD, CellFds, report
+from aerlock_executor.cell.tiers import Tier
 from aerlock_executor.cell.zygote_options import CELL_PROTOCOL, ZygoteOptions
 
 _MAX_MESSAGE_BYTES = 4096
@@ -61,7 +65,7 @@ class _Zygote:
         self._poll.register(control, select.POLLIN)
         self._cells: dict[int, _Cell] = {}  # by pid fd
 
-    def serve(self) -> tuple[isolate.CellFds, CellLimits, bool] | None:
+    def serve(self) -> tuple[CellFds, CellLimits, bool] | None:
         """Serves until the control socket closes (None).
 
         In the child that is to be a cell it returns the descriptors, the limits,
@@ -91,7 +95,7 @@ class _Zygote:
             fds.frombytes(data)
         return message, list(fds)
 
-    def _create(self, cell_id: int, fds: list[int]) -> isolate.CellFds | None:
+    def _create(self, cell_id: int, fds: list[int]) -> CellFds | None:
         """Forks; the child gets its descriptors back, and forgets the control socket."""
         try:
             with _closing(fds):
@@ -104,9 +108,7 @@ class _Zygote:
                     self._cells.clear()
                     input_fd, output_fd, stdout_fd, stderr_fd, *groups = fds
                     fds.clear()
-                    return isolate.CellFds(
-                        input_fd, output_fd, stdout_fd, stderr_fd, status_writer, tuple(groups)
-                    )
+                    return CellFds(input_fd, output_fd, stdout_fd, stderr_fd, status_writer, tuple(groups))
         except OSError as error:  # Out of processes, descriptors or memory: the other cells live on.
             self._send(ended=cell_id, error=f"{type(error).__name__}: {error}")
             return None
@@ -243,7 +245,8 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     _check_one_thread()
-    linux.install_seccomp(filters.zygote_filter())
+    if options.tier is not Tier.NONE:
+        linux.install_seccomp(filters.zygote_filter())
     zygote = _Zygote(socket.socket(fileno=options.control_fd))
     zygote.send_ready()
     zygote_pid = os.getpid()
@@ -251,8 +254,23 @@ def main() -> None:
     if cell is None:
         os._exit(0)
     fds, limits, warm = cell
-    isolate.enter(fds, limits, options.kept_roots, zygote_pid)
-    runner.run(isolate.INPUT_FD, isolate.OUTPUT_FD, limits, warm)
+    _enter(fds, limits, options, zygote_pid)
+    runner.run(INPUT_FD, OUTPUT_FD, limits, warm)
+
+
+def _enter(fds: CellFds, limits: CellLimits, options: ZygoteOptions, zygote_pid: int) -> None:
+    """Turns a fresh child of the zygote into a cell of the tier; returns in the program only."""
+    try:
+        if options.tier is Tier.FULL:
+            isolate(fds, limits, options.kept_roots, zygote_pid)
+        else:
+            confine(fds, limits, options.kept_roots, zygote_pid, options.tier)
+    except BaseException as error:
+        text = f"{type(error).__name__}: {error}"
+        with contextlib.suppress(OSError):
+            os.write(2, text.encode())
+            report(fds.status, error=text)  # Where it is a program by now, its stderr alone is left.
+        os._exit(NO_STATUS)
 
 
 if __name__ == "__main__":

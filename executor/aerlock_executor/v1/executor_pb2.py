@@ -31,7 +31,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"aerlock_executor/v1/executor.proto\x12\x13\x61\x65rlock_executor.v1\x1a\x19\x61\x65rlock/v1/backends.proto\x1a\x15\x61\x65rlock/v1/jobs.proto\x1a\x17\x61\x65rlock/v1/limits.proto\x1a\x19\x61\x65rlock/v1/programs.proto\x1a\x17\x61\x65rlock/v1/values.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x03\n\tTaskEvent\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x07started\x18\x03 \x01(\x0b\x32 .aerlock_executor.v1.TaskStartedH\x00\x12+\n\x0einterim_result\x18\x04 \x01(\x0b\x32\x11.aerlock.v1.ValueH\x00\x12)\n\x0c\x66inal_result\x18\x05 \x01(\x0b\x32\x11.aerlock.v1.ValueH\x00\x12+\n\nlog_output\x18\x06 \x01(\x0b\x32\x15.aerlock.v1.LogOutputH\x00\x12)\n\x07warning\x18\x07 \x01(\x0b\x32\x16.aerlock.v1.JobWarningH\x00\x12/\n\x05\x65nded\x18\x08 \x01(\x0b\x32\x1e.aerlock_executor.v1.TaskEndedH\x00\x12\"\n\x05\x62lobs\x18\x64 \x03(\x0b\x32\x13.aerlock.v1.BlobRefB\x07\n\x05\x65vent\"\r\n\x0bTaskStarted\"~\n\tTaskEnded\x12#\n\x05state\x18\x01 \x01(\x0e\x32\x14.aerlock.v1.JobState\x12\'\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x16.aerlock.v1.JobFailure\x12#\n\x05usage\x18\x03 \x01(\x0b\x32\x14.aerlock.v1.JobUsage\"\xa1\x02\n\x10StartTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12)\n\x06source\x18\x02 \x01(\x0b\x32\x19.aerlock.v1.ProgramSource\x12$\n\x06inputs\x18\x03 \x01(\x0b\x32\x14.aerlock.v1.MapValue\x12\x14\n\x0c\x62\x61\x63kend_name\x18\x04 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x05 \x01(\t\x12\x11\n\tlog_level\x18\x06 \x01(\t\x12/\n\x06limits\x18\x07 \x01(\x0b\x32\x1f.aerlock_executor.v1.TaskLimits\x12\x1e\n\x16interim_results_schema\x18\x08 \x01(\t\x12\x1c\n\x14return_values_schema\x18\t \x01(\t\"i\n\nTaskLimits\x12,\n\twall_time\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\tresources\x18\x02 \x01(\x0b\x32\x1a.aerlock.v1.ResourceLimits\"C\n\x11StartTaskResponse\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.aerlock_executor.v1.TaskEvent\":\n\x11\x41ttachTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61\x66ter_offset\x18\x02 \x01(\x03\"D\n\x12\x41ttachTaskResponse\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.aerlock_executor.v1.TaskEvent\"1\n\x0e\x41\x63kTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\"\x11\n\x0f\x41\x63kTaskResponse\"$\n\x11\x43\x61ncelTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\"\x14\n\x12\x43\x61ncelTaskResponse\"\x12\n\x10ListTasksRequest\"D\n\x11ListTasksResponse\x12/\n\x05tasks\x18\x01 \x03(\x0b\x32 .aerlock_executor.v1.TaskSummary\"B\n\x0bTaskSummary\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x13\n\x0blast_offset\x18\x02 \x01(\x03\x12\r\n\x05\x65nded\x18\x03 \x01(\x08\"\x18\n\x16GetExecutorInfoRequest\"\x8e\x02\n\x17GetExecutorInfoResponse\x12\r\n\x05slots\x18\x01 \x01(\x05\x12\x16\n\x0eisolation_tier\x18\x02 \x01(\t\x12%\n\x08\x62\x61\x63kends\x18\x03 \x03(\x0b\x32\x13.aerlock.v1.Backend\x12\x16\n\x0eqiskit_version\x18\x04 \x01(\t\x12\x13\n\x0bqpy_version\x18\x05 \x01(\x05\x12\x15\n\rcodec_version\x18\x06 \x01(\x05\x12\x14\n\x0c\x65nvironments\x18\x07 \x03(\t\x12*\n\x06limits\x18\x08 \x01(\x0b\x32\x1a.aerlock.v1.ResourceLimits\x12\x0b\n\x03uid\x18\t \x01(\r\x12\x12\n\nweaknesses\x18\n \x03(\t\"=\n\x17\x46indMissingBlobsRequest\x12\"\n\x05\x62lobs\x18\x01 \x03(\x0b\x32\x13.aerlock.v1.BlobRef\"@\n\x18\x46indMissingBlobsResponse\x12$\n\x07missing\x18\x01 \x03(\x0b\x32\x13.aerlock.v1.BlobRef\"C\n\x10WriteBlobRequest\x12!\n\x04\x62lob\x18\x01 \x01(\x0b\x32\x13.aerlock.v1.BlobRef\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"\x13\n\x11WriteBlobResponse\"1\n\x0fReadBlobRequest\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\" \n\x10ReadBlobResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x32\xf9\x06\n\x0f\x45xecutorService\x12l\n\x0fGetExecutorInfo\x12+.aerlock_executor.v1.GetExecutorInfoRequest\x1a,.aerlock_executor.v1.GetExecutorInfoResponse\x12\\\n\tStartTask\x12%.aerlock_executor.v1.StartTaskRequest\x1a&.aerlock_executor.v1.StartTaskResponse0\x01\x12_\n\nAttachTask\x12&.aerlock_executor.v1.AttachTaskRequest\x1a\'.aerlock_executor.v1.AttachTaskResponse0\x01\x12T\n\x07\x41\x63kTask\x12#.aerlock_executor.v1.AckTaskRequest\x1a$.aerlock_executor.v1.AckTaskResponse\x12]\n\nCancelTask\x12&.aerlock_executor.v1.CancelTaskRequest\x1a\'.aerlock_executor.v1.CancelTaskResponse\x12Z\n\tListTasks\x12%.aerlock_executor.v1.ListTasksRequest\x1a&.aerlock_executor.v1.ListTasksResponse\x12o\n\x10\x46indMissingBlobs\x12,.aerlock_executor.v1.FindMissingBlobsRequest\x1a-.aerlock_executor.v1.FindMissingBlobsResponse\x12\\\n\tWriteBlob\x12%.aerlock_executor.v1.WriteBlobRequest\x1a&.aerlock_executor.v1.WriteBlobResponse(\x01\x12Y\n\x08ReadBlob\x12$.aerlock_executor.v1.ReadBlobRequest\x1a%.aerlock_executor.v1.ReadBlobResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"aerlock_executor/v1/executor.proto\x12\x13\x61\x65rlock_executor.v1\x1a\x19\x61\x65rlock/v1/backends.proto\x1a\x15\x61\x65rlock/v1/jobs.proto\x1a\x17\x61\x65rlock/v1/limits.proto\x1a\x19\x61\x65rlock/v1/programs.proto\x1a\x17\x61\x65rlock/v1/values.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x03\n\tTaskEvent\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x07started\x18\x03 \x01(\x0b\x32 .aerlock_executor.v1.TaskStartedH\x00\x12+\n\x0einterim_result\x18\x04 \x01(\x0b\x32\x11.aerlock.v1.ValueH\x00\x12)\n\x0c\x66inal_result\x18\x05 \x01(\x0b\x32\x11.aerlock.v1.ValueH\x00\x12+\n\nlog_output\x18\x06 \x01(\x0b\x32\x15.aerlock.v1.LogOutputH\x00\x12)\n\x07warning\x18\x07 \x01(\x0b\x32\x16.aerlock.v1.JobWarningH\x00\x12/\n\x05\x65nded\x18\x08 \x01(\x0b\x32\x1e.aerlock_executor.v1.TaskEndedH\x00\x12\"\n\x05\x62lobs\x18\x64 \x03(\x0b\x32\x13.aerlock.v1.BlobRefB\x07\n\x05\x65vent\"\r\n\x0bTaskStarted\"~\n\tTaskEnded\x12#\n\x05state\x18\x01 \x01(\x0e\x32\x14.aerlock.v1.JobState\x12\'\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x16.aerlock.v1.JobFailure\x12#\n\x05usage\x18\x03 \x01(\x0b\x32\x14.aerlock.v1.JobUsage\"\xb9\x02\n\x10StartTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12)\n\x06source\x18\x02 \x01(\x0b\x32\x19.aerlock.v1.ProgramSource\x12$\n\x06inputs\x18\x03 \x01(\x0b\x32\x14.aerlock.v1.MapValue\x12\x14\n\x0c\x62\x61\x63kend_name\x18\x04 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x05 \x01(\t\x12\x11\n\tlog_level\x18\x06 \x01(\t\x12/\n\x06limits\x18\x07 \x01(\x0b\x32\x1f.aerlock_executor.v1.TaskLimits\x12\x1e\n\x16interim_results_schema\x18\x08 \x01(\t\x12\x1c\n\x14return_values_schema\x18\t \x01(\t\x12\x16\n\x0eisolation_tier\x18\n \x01(\t\"i\n\nTaskLimits\x12,\n\twall_time\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\tresources\x18\x02 \x01(\x0b\x32\x1a.aerlock.v1.ResourceLimits\"C\n\x11StartTaskResponse\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.aerlock_executor.v1.TaskEvent\":\n\x11\x41ttachTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61\x66ter_offset\x18\x02 \x01(\x03\"D\n\x12\x41ttachTaskResponse\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.aerlock_executor.v1.TaskEvent\"1\n\x0e\x41\x63kTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\"\x11\n\x0f\x41\x63kTaskResponse\"$\n\x11\x43\x61ncelTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\"\x14\n\x12\x43\x61ncelTaskResponse\"\x12\n\x10ListTasksRequest\"D\n\x11ListTasksResponse\x12/\n\x05tasks\x18\x01 \x03(\x0b\x32 .aerlock_executor.v1.TaskSummary\"B\n\x0bTaskSummary\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x13\n\x0blast_offset\x18\x02 \x01(\x03\x12\r\n\x05\x65nded\x18\x03 \x01(\x08\"\x18\n\x16GetExecutorInfoRequest\"\x8e\x02\n\x17GetExecutorInfoResponse\x12\r\n\x05slots\x18\x01 \x01(\x05\x12\x16\n\x0eisolation_tier\x18\x02 \x01(\t\x12%\n\x08\x62\x61\x63kends\x18\x03 \x03(\x0b\x32\x13.aerlock.v1.Backend\x12\x16\n\x0eqiskit_version\x18\x04 \x01(\t\x12\x13\n\x0bqpy_version\x18\x05 \x01(\x05\x12\x15\n\rcodec_version\x18\x06 \x01(\x05\x12\x14\n\x0c\x65nvironments\x18\x07 \x03(\t\x12*\n\x06limits\x18\x08 \x01(\x0b\x32\x1a.aerlock.v1.ResourceLimits\x12\x0b\n\x03uid\x18\t \x01(\r\x12\x12\n\nweaknesses\x18\n \x03(\t\"=\n\x17\x46indMissingBlobsRequest\x12\"\n\x05\x62lobs\x18\x01 \x03(\x0b\x32\x13.aerlock.v1.BlobRef\"@\n\x18\x46indMissingBlobsResponse\x12$\n\x07missing\x18\x01 \x03(\x0b\x32\x13.aerlock.v1.BlobRef\"C\n\x10WriteBlobRequest\x12!\n\x04\x62lob\x18\x01 \x01(\x0b\x32\x13.aerlock.v1.BlobRef\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"\x13\n\x11WriteBlobResponse\"1\n\x0fReadBlobRequest\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\" \n\x10ReadBlobResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x32\xf9\x06\n\x0f\x45xecutorService\x12l\n\x0fGetExecutorInfo\x12+.aerlock_executor.v1.GetExecutorInfoRequest\x1a,.aerlock_executor.v1.GetExecutorInfoResponse\x12\\\n\tStartTask\x12%.aerlock_executor.v1.StartTaskRequest\x1a&.aerlock_executor.v1.StartTaskResponse0\x01\x12_\n\nAttachTask\x12&.aerlock_executor.v1.AttachTaskRequest\x1a\'.aerlock_executor.v1.AttachTaskResponse0\x01\x12T\n\x07\x41\x63kTask\x12#.aerlock_executor.v1.AckTaskRequest\x1a$.aerlock_executor.v1.AckTaskResponse\x12]\n\nCancelTask\x12&.aerlock_executor.v1.CancelTaskRequest\x1a\'.aerlock_executor.v1.CancelTaskResponse\x12Z\n\tListTasks\x12%.aerlock_executor.v1.ListTasksRequest\x1a&.aerlock_executor.v1.ListTasksResponse\x12o\n\x10\x46indMissingBlobs\x12,.aerlock_executor.v1.FindMissingBlobsRequest\x1a-.aerlock_executor.v1.FindMissingBlobsResponse\x12\\\n\tWriteBlob\x12%.aerlock_executor.v1.WriteBlobRequest\x1a&.aerlock_executor.v1.WriteBlobResponse(\x01\x12Y\n\x08ReadBlob\x12$.aerlock_executor.v1.ReadBlobRequest\x1a%.aerlock_executor.v1.ReadBlobResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,45 +45,45 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASKENDED']._serialized_start=661
   _globals['_TASKENDED']._serialized_end=787
   _globals['_STARTTASKREQUEST']._serialized_start=790
-  _globals['_STARTTASKREQUEST']._serialized_end=1079
-  _globals['_TASKLIMITS']._serialized_start=1081
-  _globals['_TASKLIMITS']._serialized_end=1186
-  _globals['_STARTTASKRESPONSE']._serialized_start=1188
-  _globals['_STARTTASKRESPONSE']._serialized_end=1255
-  _globals['_ATTACHTASKREQUEST']._serialized_start=1257
-  _globals['_ATTACHTASKREQUEST']._serialized_end=1315
-  _globals['_ATTACHTASKRESPONSE']._serialized_start=1317
-  _globals['_ATTACHTASKRESPONSE']._serialized_end=1385
-  _globals['_ACKTASKREQUEST']._serialized_start=1387
-  _globals['_ACKTASKREQUEST']._serialized_end=1436
-  _globals['_ACKTASKRESPONSE']._serialized_start=1438
-  _globals['_ACKTASKRESPONSE']._serialized_end=1455
-  _globals['_CANCELTASKREQUEST']._serialized_start=1457
-  _globals['_CANCELTASKREQUEST']._serialized_end=1493
-  _globals['_CANCELTASKRESPONSE']._serialized_start=1495
-  _globals['_CANCELTASKRESPONSE']._serialized_end=1515
-  _globals['_LISTTASKSREQUEST']._serialized_start=1517
-  _globals['_LISTTASKSREQUEST']._serialized_end=1535
-  _globals['_LISTTASKSRESPONSE']._serialized_start=1537
-  _globals['_LISTTASKSRESPONSE']._serialized_end=1605
-  _globals['_TASKSUMMARY']._serialized_start=1607
-  _globals['_TASKSUMMARY']._serialized_end=1673
-  _globals['_GETEXECUTORINFOREQUEST']._serialized_start=1675
-  _globals['_GETEXECUTORINFOREQUEST']._serialized_end=1699
-  _globals['_GETEXECUTORINFORESPONSE']._serialized_start=1702
-  _globals['_GETEXECUTORINFORESPONSE']._serialized_end=1972
-  _globals['_FINDMISSINGBLOBSREQUEST']._serialized_start=1974
-  _globals['_FINDMISSINGBLOBSREQUEST']._serialized_end=2035
-  _globals['_FINDMISSINGBLOBSRESPONSE']._serialized_start=2037
-  _globals['_FINDMISSINGBLOBSRESPONSE']._serialized_end=2101
-  _globals['_WRITEBLOBREQUEST']._serialized_start=2103
-  _globals['_WRITEBLOBREQUEST']._serialized_end=2170
-  _globals['_WRITEBLOBRESPONSE']._serialized_start=2172
-  _globals['_WRITEBLOBRESPONSE']._serialized_end=2191
-  _globals['_READBLOBREQUEST']._serialized_start=2193
-  _globals['_READBLOBREQUEST']._serialized_end=2242
-  _globals['_READBLOBRESPONSE']._serialized_start=2244
-  _globals['_READBLOBRESPONSE']._serialized_end=2276
-  _globals['_EXECUTORSERVICE']._serialized_start=2279
-  _globals['_EXECUTORSERVICE']._serialized_end=3168
+  _globals['_STARTTASKREQUEST']._serialized_end=1103
+  _globals['_TASKLIMITS']._serialized_start=1105
+  _globals['_TASKLIMITS']._serialized_end=1210
+  _globals['_STARTTASKRESPONSE']._serialized_start=1212
+  _globals['_STARTTASKRESPONSE']._serialized_end=1279
+  _globals['_ATTACHTASKREQUEST']._serialized_start=1281
+  _globals['_ATTACHTASKREQUEST']._serialized_end=1339
+  _globals['_ATTACHTASKRESPONSE']._serialized_start=1341
+  _globals['_ATTACHTASKRESPONSE']._serialized_end=1409
+  _globals['_ACKTASKREQUEST']._serialized_start=1411
+  _globals['_ACKTASKREQUEST']._serialized_end=1460
+  _globals['_ACKTASKRESPONSE']._serialized_start=1462
+  _globals['_ACKTASKRESPONSE']._serialized_end=1479
+  _globals['_CANCELTASKREQUEST']._serialized_start=1481
+  _globals['_CANCELTASKREQUEST']._serialized_end=1517
+  _globals['_CANCELTASKRESPONSE']._serialized_start=1519
+  _globals['_CANCELTASKRESPONSE']._serialized_end=1539
+  _globals['_LISTTASKSREQUEST']._serialized_start=1541
+  _globals['_LISTTASKSREQUEST']._serialized_end=1559
+  _globals['_LISTTASKSRESPONSE']._serialized_start=1561
+  _globals['_LISTTASKSRESPONSE']._serialized_end=1629
+  _globals['_TASKSUMMARY']._serialized_start=1631
+  _globals['_TASKSUMMARY']._serialized_end=1697
+  _globals['_GETEXECUTORINFOREQUEST']._serialized_start=1699
+  _globals['_GETEXECUTORINFOREQUEST']._serialized_end=1723
+  _globals['_GETEXECUTORINFORESPONSE']._serialized_start=1726
+  _globals['_GETEXECUTORINFORESPONSE']._serialized_end=1996
+  _globals['_FINDMISSINGBLOBSREQUEST']._serialized_start=1998
+  _globals['_FINDMISSINGBLOBSREQUEST']._serialized_end=2059
+  _globals['_FINDMISSINGBLOBSRESPONSE']._serialized_start=2061
+  _globals['_FINDMISSINGBLOBSRESPONSE']._serialized_end=2125
+  _globals['_WRITEBLOBREQUEST']._serialized_start=2127
+  _globals['_WRITEBLOBREQUEST']._serialized_end=2194
+  _globals['_WRITEBLOBRESPONSE']._serialized_start=2196
+  _globals['_WRITEBLOBRESPONSE']._serialized_end=2215
+  _globals['_READBLOBREQUEST']._serialized_start=2217
+  _globals['_READBLOBREQUEST']._serialized_end=2266
+  _globals['_READBLOBRESPONSE']._serialized_start=2268
+  _globals['_READBLOBRESPONSE']._serialized_end=2300
+  _globals['_EXECUTORSERVICE']._serialized_start=2303
+  _globals['_EXECUTORSERVICE']._serialized_end=3192
 # @@protoc_insertion_point(module_scope)

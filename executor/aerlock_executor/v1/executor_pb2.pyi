@@ -156,6 +156,7 @@ class StartTaskRequest(_message.Message):
     LIMITS_FIELD_NUMBER: _builtins.int
     INTERIM_RESULTS_SCHEMA_FIELD_NUMBER: _builtins.int
     RETURN_VALUES_SCHEMA_FIELD_NUMBER: _builtins.int
+    ISOLATION_TIER_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The job id: 1 to 64 letters, digits and "-"."""
     backend_name: _builtins.str
@@ -168,6 +169,8 @@ class StartTaskRequest(_message.Message):
     At most 64 KiB each.
     """
     return_values_schema: _builtins.str
+    isolation_tier: _builtins.str
+    """The tier that the job has been told it runs in; empty takes any."""
     @_builtins.property
     def source(self) -> _programs_pb2.ProgramSource: ...
     @_builtins.property
@@ -186,10 +189,11 @@ class StartTaskRequest(_message.Message):
         limits: Global___TaskLimits | None = ...,
         interim_results_schema: _builtins.str = ...,
         return_values_schema: _builtins.str = ...,
+        isolation_tier: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["inputs", b"inputs", "limits", b"limits", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_name", b"backend_name", "environment", b"environment", "inputs", b"inputs", "interim_results_schema", b"interim_results_schema", "limits", b"limits", "log_level", b"log_level", "return_values_schema", b"return_values_schema", "source", b"source", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_name", b"backend_name", "environment", b"environment", "inputs", b"inputs", "interim_results_schema", b"interim_results_schema", "isolation_tier", b"isolation_tier", "limits", b"limits", "log_level", b"log_level", "return_values_schema", b"return_values_schema", "source", b"source", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -454,6 +458,7 @@ class GetExecutorInfoResponse(_message.Message):
     slots: _builtins.int
     """Tasks that may run at the same time."""
     isolation_tier: _builtins.str
+    """"full", "reduced" or "none"."""
     qiskit_version: _builtins.str
     qpy_version: _builtins.int
     codec_version: _builtins.int
@@ -468,8 +473,8 @@ class GetExecutorInfoResponse(_message.Message):
 
     @_builtins.property
     def limits(self) -> _limits_pb2.ResourceLimits:
-        """The executor's own limits, all set; events_per_second may be 0, which is
-        none.
+        """The executor's own limits, all set. Here events_per_second may be 0, which
+        is any number, and log_bytes, which keeps none.
         """
 
     @_builtins.property

@@ -49,8 +49,9 @@ class ExecutorServiceStub:
 
     Errors:
     - RESOURCE_EXHAUSTED: every slot is taken. Nothing was started.
-    - INVALID_ARGUMENT: the task_id or the log_level is not of its form, or
-      there is no such backend or environment. Nothing was started.
+    - INVALID_ARGUMENT: the task_id or the log_level is not of its form, there
+      is no such backend or environment, or the isolation_tier is not the
+      executor's. Nothing was started.
     - FAILED_PRECONDITION: a blob that the inputs refer to is not here. Nothing
       was started; write it and try again.
     - UNAVAILABLE: the executor is stopping, or cannot write a spool. Nothing
@@ -126,8 +127,9 @@ class ExecutorServiceAsyncStub(ExecutorServiceStub):
 
     Errors:
     - RESOURCE_EXHAUSTED: every slot is taken. Nothing was started.
-    - INVALID_ARGUMENT: the task_id or the log_level is not of its form, or
-      there is no such backend or environment. Nothing was started.
+    - INVALID_ARGUMENT: the task_id or the log_level is not of its form, there
+      is no such backend or environment, or the isolation_tier is not the
+      executor's. Nothing was started.
     - FAILED_PRECONDITION: a blob that the inputs refer to is not here. Nothing
       was started; write it and try again.
     - UNAVAILABLE: the executor is stopping, or cannot write a spool. Nothing
@@ -212,8 +214,9 @@ class ExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - RESOURCE_EXHAUSTED: every slot is taken. Nothing was started.
-        - INVALID_ARGUMENT: the task_id or the log_level is not of its form, or
-          there is no such backend or environment. Nothing was started.
+        - INVALID_ARGUMENT: the task_id or the log_level is not of its form, there
+          is no such backend or environment, or the isolation_tier is not the
+          executor's. Nothing was started.
         - FAILED_PRECONDITION: a blob that the inputs refer to is not here. Nothing
           was started; write it and try again.
         - UNAVAILABLE: the executor is stopping, or cannot write a spool. Nothing

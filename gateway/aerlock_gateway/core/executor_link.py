@@ -58,7 +58,13 @@ _RECONNECT: Final = (
     ("grpc.http2.max_pings_without_data", 0),
 )
 
+ExecutorInfo = executor_pb2.GetExecutorInfoResponse
+
 T = TypeVar("T")
+
+
+class TierRefusedError(Exception):
+    """A job was promised a tier that is not to be used any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +92,16 @@ class ExecutorLink:
         scheduler: Scheduler,
         files: BlobFiles,
         lease_seconds: float,
-        on_connection: Callable[[bool], Coroutine[Any, Any, None]],
+        on_connection: Callable[[ExecutorInfo | None], Coroutine[Any, Any, None]],
+        refusal: Callable[[str], str] = lambda tier: "",
     ) -> None:
-        """``on_connection`` is awaited with whether jobs can run, whenever that changes."""
-        self.info: executor_pb2.GetExecutorInfoResponse | None = None
+        """``on_connection`` is awaited with the executor that may run jobs, or None, whenever that changes.
+
+        ``refusal`` says why an executor of a tier is not to be used; nothing where it is.
+        """
+        self.info: ExecutorInfo | None = None
+        """What the executor that connected last says of itself."""
+        self._refusal = refusal
         self._database = database
         self._joblog = joblog
         self._scheduler = scheduler
@@ -125,13 +137,15 @@ class ExecutorLink:
         await self._channel.close()
 
     def backends(self) -> list[Backend]:
-        """Returns the backends by name; raises `UnavailableError` before an executor has connected."""
+        """Returns the backends by name; raises `UnavailableError` without an executor that may be used."""
         if self.info is None:
             raise UnavailableError(
                 "no executor has connected since the gateway started; try again, or start one",
                 reason="NO_EXECUTOR",
                 retry_seconds=1,
             )
+        if refusal := self._refusal(self.info.isolation_tier):
+            raise UnavailableError(refusal, reason="EXECUTOR_REFUSED")
         return sorted(self.info.backends, key=lambda backend: backend.name)
 
     @property
@@ -173,14 +187,17 @@ class ExecutorLink:
                 continue
             logger.info("connected to the executor: %d slots, isolation %s", info.slots, info.isolation_tier)
             self.info = info
-            self._scheduler.placement = Placement(info.slots, info.isolation_tier)
-            await insist(self._joblog.start_queued)
-            await self._on_connection(True)
+            if refusal := self._refusal(info.isolation_tier):
+                logger.error("%s", refusal)
+            else:
+                self._scheduler.placement = Placement(info.slots, info.isolation_tier)
+                await insist(self._joblog.start_queued)
+                await self._on_connection(info)
             sweeping = self._spawn(self._sweep())
             await self._until_disconnected()
             sweeping.cancel()
             self._scheduler.placement = NOWHERE
-            await self._on_connection(False)
+            await self._on_connection(None)
             # Without jobs at stake it may as well have been stopped.
             level = logging.WARNING if self._following else logging.INFO
             logger.log(level, "lost the executor; trying to connect again")
@@ -210,7 +227,7 @@ class ExecutorLink:
         except (SpoolGapError, IllegalTransitionError) as error:
             logger.error("job %s: %s", head.job_id, error)
             await self._lose(head, "The executor's account of the job was not consistent.")
-        except BlobLostError as error:
+        except (BlobLostError, TierRefusedError) as error:
             logger.error("job %s: %s", head.job_id, error)
             await self._lose(head, str(error))
         except Exception:
@@ -274,6 +291,8 @@ class ExecutorLink:
         """Starts the task where nothing of it is committed: that attaches where it is known already."""
         if head.last_offset == 0 and head.state != JOB_STATE_CANCELLING:
             request, refs = await self._read(partial(start_request, job_id=head.job_id))
+            if refusal := self._refusal(request.isolation_tier):
+                raise TierRefusedError(refusal)
             if refs:
                 await self._transfer.send(refs)
             async for started in self._start_task(request):

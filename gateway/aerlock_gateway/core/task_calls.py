@@ -49,5 +49,6 @@ def start_request(
         limits=executor_pb2.TaskLimits(wall_time=options.max_execution_time, resources=options.limits),
         interim_results_schema=program.interim_results_schema,
         return_values_schema=program.return_values_schema,
+        isolation_tier=row.isolation_tier,
     )
     return request, refs

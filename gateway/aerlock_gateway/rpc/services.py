@@ -20,6 +20,7 @@ from aerlock.v1 import (
 from aerlock_gateway.core.blob_uploads import BlobUploads
 from aerlock_gateway.core.blobs import Blobs
 from aerlock_gateway.core.executor_link import ExecutorLink
+from aerlock_gateway.core.isolation import Isolation
 from aerlock_gateway.core.job_changes import JobChanges
 from aerlock_gateway.core.job_list import list_jobs
 from aerlock_gateway.core.jobs import get_job
@@ -125,8 +126,9 @@ class BlobService(blobs_pb2_grpc.BlobServiceServicer):
 class ServerService(server_pb2_grpc.ServerServiceServicer):
     """See protos/aerlock/v1/server.proto."""
 
-    def __init__(self, link: ExecutorLink, max_blob_bytes: int) -> None:
+    def __init__(self, link: ExecutorLink, isolation: Isolation, max_blob_bytes: int) -> None:
         self._link = link
+        self._isolation = isolation
         self._max_blob_bytes = max_blob_bytes
 
     async def GetServerInfo(
@@ -144,5 +146,6 @@ class ServerService(server_pb2_grpc.ServerServiceServicer):
             response.qiskit_version = info.qiskit_version
             response.codec_version = info.codec_version
             response.environments.extend(info.environments)
+            response.weaknesses.extend(self._isolation.weaknesses(info))
             response.limits.CopyFrom(info.limits)
         return response

@@ -4,7 +4,7 @@ import threading
 import bpf
 from attack import MACHINE, syscall
 
-from aerlock_executor.cell.filters import job_filter
+from aerlock_executor.cell import filters
 from aerlock_executor.cell.seccomp import ALLOW
 
 PATTERNS = ([-1] * 6, [0] * 6, [1] * 6, [1 << 63] * 6, [0xFFFFFFFF] * 6)
@@ -14,6 +14,8 @@ NOT_MADE = {
     "alarm", "exit", "exit_group", "pause", "restart_syscall", "rseq", "rt_sigreturn", "rt_sigsuspend",
     "set_robust_list", "set_tid_address", "setrlimit", "umask", "uprobe", "uretprobe", "335", "336",
 }  # fmt: skip
+
+LISTED = {*filters._ALLOWED.split(), *(rule.name for rule in filters._CHECKED)}
 
 
 def main(backend, user_messenger, **kwargs):
@@ -31,7 +33,7 @@ def in_thread(work, *arguments):
 
 def sweep_all(found):
     names = {number: name for name, number in MACHINE.numbers.items()}
-    program = job_filter()
+    program = filters.job_filter()
     for number in [*range(1_024), *(1 << power for power in range(10, 30))]:
         name = names.get(number, str(number))
         if name in NOT_MADE:
@@ -39,6 +41,7 @@ def sweep_all(found):
         for pattern in PATTERNS:
             action = bpf.decide(program, number, MACHINE.audit_architecture, pattern)
             if action == ALLOW:
+                found += [] if name in LISTED else [[name, "not in the list"]]
                 if pattern == PATTERNS[0]:
                     syscall(number, *pattern)
                 continue

@@ -23,6 +23,7 @@ from aerlock.cli.commands import (
     doctor_command,
     executor_command,
     gateway_command,
+    server_environment,
 )
 from aerlock.cli.layout import Layout
 
@@ -46,6 +47,11 @@ aerlock {server} --data-dir DIR --runtime-dir DIR name the installation, as `aer
 the directories and sockets below are set from them. The further settings:
 """
 
+ONE_UID = (
+    "Gateway and executor share one uid when an ordinary user starts them. Start as root, and they run under"
+    " two."
+)
+
 DataDir = Annotated[
     Path | None,
     typer.Option(
@@ -60,6 +66,18 @@ RuntimeDir = Annotated[
     ),
 ]
 
+Sandbox = Annotated[
+    str | None,
+    typer.Option(help="bubblewrap (default) or landlock, the reduced tier; a setting of the executor."),
+]
+InsecureNoSandbox = Annotated[
+    bool,
+    typer.Option(
+        "--insecure-no-sandbox",
+        help="Isolate nothing: for programs of your own, on this machine alone; a setting of the executor.",
+    ),
+]
+
 
 @app.command()
 def up(
@@ -69,6 +87,8 @@ def up(
         str | None,
         typer.Option(help="HOST:PORT beside the unix socket; loopback only. Default: 127.0.0.1:8765."),
     ] = None,
+    sandbox: Sandbox = None,
+    insecure_no_sandbox: InsecureNoSandbox = False,
 ) -> None:
     """Start a gateway and a local executor; Ctrl-C stops both.
 
@@ -80,7 +100,8 @@ def up(
     with _failures():
         from aerlock.cli.up import run_until_signal
 
-        status = asyncio.run(run_until_signal(Layout.choose(data_dir, runtime_dir), listen))
+        isolation = _isolation_settings(sandbox, insecure_no_sandbox)
+        status = asyncio.run(run_until_signal(Layout.choose(data_dir, runtime_dir), listen, isolation))
     raise typer.Exit(status)
 
 
@@ -110,10 +131,14 @@ def bootstrap(data_dir: DataDir = None, runtime_dir: RuntimeDir = None) -> None:
 
 
 @app.command()
-def doctor() -> None:
-    """Show whether programs can be isolated on this machine, and the cure for what fails."""
+def doctor(sandbox: Sandbox = None, insecure_no_sandbox: InsecureNoSandbox = False) -> None:
+    """Show whether programs can be isolated on this machine, and the cure for what fails.
+
+    It tries what `aerlock up` with the same settings would use, and each environment
+    that the settings name. The exit status is 0 where all of it works.
+    """
     with _failures():
-        command = doctor_command()
+        command = doctor_command(_isolation_settings(sandbox, insecure_no_sandbox))
     result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     try:
         report = json.loads(result.stdout)
@@ -126,19 +151,27 @@ def doctor() -> None:
             console.print(f"[green]ok  [/]  {detail}")
         else:
             console.print(f"[red]FAIL[/]  {detail}\n      cure: {escape(check['cure'])}")
-    if os.geteuid() != 0:
-        console.print(
-            "[yellow]weak[/]  separation: started by an ordinary user, gateway and executor share one uid. "
-            "Start as root, and they run under two."
-        )
+    weaknesses = [*report["weaknesses"], *([] if os.geteuid() == 0 else [ONE_UID])]
+    for sentence in weaknesses:
+        console.print(f"[yellow]weak[/]  {escape(sentence)}")
     console.print(f"tier: {report['tier']}")
-    raise typer.Exit(0 if report["tier"] == "full" else 1)
+    if not report["works"] and report["tier"] == "none":
+        console.print(
+            f"What was asked for does not work here: the executor does not start. {report['weaker']}"
+        )
+    raise typer.Exit(0 if report["works"] else 1)
 
 
 @app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)
+
+
+def _isolation_settings(sandbox: str | None, insecure_no_sandbox: bool) -> list[str]:
+    """The flags of the executor that its settings and those of the commands share."""
+    flags = [] if sandbox is None else ["--sandbox", sandbox]
+    return [*flags, *(["--insecure-no-sandbox"] if insecure_no_sandbox else [])]
 
 
 def _exec_server(
@@ -156,7 +189,7 @@ def _exec_server(
         layout = Layout.choose(data_dir, runtime_dir)
         layout.make()
     arguments = command(layout, settings)
-    os.execv(arguments[0], arguments)  # noqa: S606
+    os.execve(arguments[0], arguments, server_environment())  # noqa: S606
 
 
 @contextmanager

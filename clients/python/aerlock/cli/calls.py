@@ -71,8 +71,15 @@ def print_list(
     columns = [Column(title, no_wrap=not number, overflow="fold") for number, title in enumerate(titles)]
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(escape(visible(cell)) for cell in row))
     Console(highlight=False, soft_wrap=True).print(table)
+
+
+def visible(text: str) -> str:
+    """One line of text of anyone's, with what a terminal would obey in place of printing as JSON escapes."""
+    return "".join(
+        character if character.isprintable() else json.dumps(character)[1:-1] for character in text
+    )
 
 
 def to_dict(message: Message) -> dict[str, Any]:

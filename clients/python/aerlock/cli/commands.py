@@ -7,10 +7,16 @@ from pathlib import Path
 
 from aerlock.cli.layout import Layout
 from aerlock.cli.unprivileged import EXECUTOR_UID, GATEWAY_UID, command_as
+from aerlock.credentials import TOKEN_VARIABLE
 
 
 class CommandError(Exception):
     """A command cannot do what it was asked for; the text says why and what to do."""
+
+
+def server_environment() -> dict[str, str]:
+    """The variables that servers start with: the token of whoever starts them is not for them."""
+    return {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
 
 
 def gateway_command(layout: Layout, settings: Sequence[str]) -> list[str]:
@@ -36,9 +42,10 @@ def bootstrap_command(layout: Layout) -> list[str]:
     return command_as(GATEWAY_UID, command, [layout.gateway_data, *_config_file()])
 
 
-def doctor_command() -> list[str]:
-    """Prints the report of the executor's probe as JSON."""
-    return command_as(EXECUTOR_UID, [sys.executable, "-m", "aerlock_executor", "doctor"], [], own_cgroup=True)
+def doctor_command(settings: Sequence[str]) -> list[str]:
+    """Prints the report of the probe that the executor makes of these ``settings``, as JSON."""
+    command = [sys.executable, "-m", "aerlock_executor", "doctor", *settings]
+    return command_as(EXECUTOR_UID, command, _config_file(), own_cgroup=True)
 
 
 def _config_file() -> list[Path]:

@@ -11,7 +11,7 @@ import typer
 
 from aerlock._job_filter import list_request
 from aerlock._times import to_local_time
-from aerlock.cli.calls import PAGE, Json, connected, fail, pages, print_list, to_dict
+from aerlock.cli.calls import PAGE, Json, connected, fail, pages, print_list, to_dict, visible
 from aerlock.cli.logs import print_logs
 from aerlock.exceptions import RuntimeJobNotFound
 from aerlock.v1 import jobs_pb2
@@ -78,7 +78,8 @@ def show_job(job_id: JobId) -> None:
     """Print what is known of a job, as JSON."""
     with connected() as connection:
         job = connection.call(connection.jobs.GetJob, jobs_pb2.GetJobRequest(job_id=job_id)).job
-    typer.echo(json.dumps(to_dict(job), indent=2, ensure_ascii=False))
+    for line in json.dumps(to_dict(job), indent=2, ensure_ascii=False).split("\n"):
+        typer.echo(visible(line))
 
 
 @job_app.command("tag")

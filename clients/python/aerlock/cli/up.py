@@ -16,7 +16,13 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from aerlock.cgroup_hierarchies import remove_delegated
-from aerlock.cli.commands import CommandError, bootstrap_command, executor_command, gateway_command
+from aerlock.cli.commands import (
+    CommandError,
+    bootstrap_command,
+    executor_command,
+    gateway_command,
+    server_environment,
+)
 from aerlock.cli.layout import Layout
 from aerlock.credentials import Credentials, credentials_path, load_credentials, save_credentials
 from aerlock.exceptions import AerlockError
@@ -41,7 +47,11 @@ class Server:
     async def spawn(cls, name: str, command: Sequence[str]) -> Self:
         """Starts the process."""
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            env=server_environment(),
         )
         return cls(name, process)
 
@@ -72,8 +82,10 @@ class Server:
             await self.ended
 
 
-async def run_until_signal(layout: Layout, listen: str | None) -> int:
+async def run_until_signal(layout: Layout, listen: str | None, executor_settings: Sequence[str]) -> int:
     """Runs both servers until SIGINT, SIGTERM or the end of one of them; returns the exit status.
+
+    ``executor_settings`` are further flags of the executor.
 
     Raises:
         CommandError: they cannot be started.
@@ -86,7 +98,7 @@ async def run_until_signal(layout: Layout, listen: str | None) -> int:
     # In the order in which they are stopped: the gateway takes in how the executor's jobs ended.
     servers: list[Server] = []
     with _only_one(layout.data_dir):
-        serving = asyncio.ensure_future(_serve(layout, listen, servers))
+        serving = asyncio.ensure_future(_serve(layout, listen, executor_settings, servers))
         stopped = asyncio.ensure_future(stop.wait())
         try:
             await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -101,10 +113,13 @@ async def run_until_signal(layout: Layout, listen: str | None) -> int:
                 remove_delegated()
 
 
-async def _serve(layout: Layout, listen: str | None, servers: list[Server]) -> int:
+async def _serve(
+    layout: Layout, listen: str | None, executor_settings: Sequence[str], servers: list[Server]
+) -> int:
     """Starts the servers, says how to connect, and returns when one of them ends."""
-    settings = ["--stop-on-stdin-eof", *(["--listen", listen] if listen else [])]
-    servers.append(await Server.spawn("executor", executor_command(layout, ["--stop-on-stdin-eof"])))
+    stops = "--stop-on-stdin-eof"
+    settings = [stops, *(["--listen", listen] if listen else [])]
+    servers.append(await Server.spawn("executor", executor_command(layout, [stops, *executor_settings])))
     servers.append(await Server.spawn("gateway", gateway_command(layout, settings)))
     for server in reversed(servers):  # they start side by side; the gateway is the quicker one
         await server.wait_until_ready()
@@ -147,7 +162,10 @@ async def _until_jobs_can_run(layout: Layout) -> None:
                 if response.status == HealthCheckResponse.SERVING:
                     return
         except grpc.aio.AioRpcError as error:
-            raise CommandError(f"the gateway does not reach the executor: {error.details()}") from error
+            raise CommandError(
+                f"the gateway does not use the executor ({error.details()}); where it refuses it, its reason"
+                " is above"
+            ) from error
 
 
 def _stored_address() -> str:
