@@ -23,6 +23,7 @@ from aerlock_executor.v1.executor_pb2 import TaskEnded, TaskEvent, TaskStarted
 from aerlock_gateway.core.access import Account, Role
 from aerlock_gateway.core.bell import Bell
 from aerlock_gateway.core.blob_files import BlobFiles
+from aerlock_gateway.core.blob_transfer import BlobTransfer
 from aerlock_gateway.core.blobs import digest
 from aerlock_gateway.core.executor_link import ExecutorAddress, ExecutorLink
 from aerlock_gateway.core.joblog import JobLog
@@ -299,6 +300,25 @@ async def test_results_are_here_before_their_events_and_the_events_are_plain(unp
         assert len(executor.called("ReadBlob")) == 2
         size = await gateway.database.read(lambda c: blobs.visible_size(c, "alice", digest(refs[0])))
         assert size == refs[0].size_bytes
+
+
+async def test_blob_of_many_results_is_looked_for_once(unprivileged_folder, monkeypatch):
+    looked_for = []
+    is_here = BlobTransfer._is_here
+
+    async def noting(self, ref):
+        looked_for.append(ref.sha256)
+        return await is_here(self, ref)
+
+    monkeypatch.setattr(BlobTransfer, "_is_here", noting)
+    async with served(unprivileged_folder) as executor, linked(unprivileged_folder) as gateway:
+        data = os.urandom(1000)
+        executor.blobs[ref_of(data).sha256] = data
+        executor.tasks["job"] = task_of(*[ref_of(data)] * 20)
+        await run(gateway, "job")
+        async for _ in gateway.watch.job(ALICE, WatchJobRequest(job_id="job")):
+            pass
+        assert looked_for == [ref_of(data).sha256]
 
 
 async def test_result_whose_stream_breaks_is_read_on(unprivileged_folder):

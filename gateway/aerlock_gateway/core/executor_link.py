@@ -239,10 +239,11 @@ class ExecutorLink:
         if head.state == JOB_STATE_CANCELLING:
             self.cancel(head.job_id)
         problem = unreachable = "could not be reached"
+        kept: set[str] = set()
         while head.state not in TERMINAL:
             try:
                 async for batch in self._open_stream(head):
-                    head = await self._take(head, batch, lease)
+                    head = await self._take(head, batch, lease, kept)
                     lease.renew()
                 head = await self._ended(head)
             except grpc.aio.AioRpcError as error:
@@ -279,13 +280,19 @@ class ExecutorLink:
             raise SpoolGapError(f"its stream ended after offset {head.last_offset}, and its task did not")
         return head
 
-    async def _take(self, head: jobs.Head, batch: Batch, lease: Lease) -> jobs.Head:
-        """Takes a batch into the log; the large values of its results come first."""
-        if not batch.blobs:
+    async def _take(self, head: jobs.Head, batch: Batch, lease: Lease, kept: set[str]) -> jobs.Head:
+        """Takes a batch into the log; the large values of its results come first.
+
+        Those in ``kept`` are the job's already: a program may refer to a thousand in each of its results.
+        """
+        refs = [ref for ref in batch.blobs if ref.sha256 not in kept]
+        if not refs:
             return await self._joblog.append(head.id, batch.events)
-        await self._transfer.fetch(head.job_id, batch.blobs, lease.renew)
-        also = partial(self._transfer.record_results, refs=batch.blobs)
-        return await self._joblog.append(head.id, batch.events, also)
+        await self._transfer.fetch(head.job_id, refs, lease.renew)
+        also = partial(self._transfer.record_results, refs=refs)
+        head = await self._joblog.append(head.id, batch.events, also)
+        kept.update(ref.sha256 for ref in refs)
+        return head
 
     async def _open_stream(self, head: jobs.Head) -> AsyncIterator[Batch]:
         """Starts the task where nothing of it is committed: that attaches where it is known already."""
