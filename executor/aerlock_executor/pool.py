@@ -152,7 +152,7 @@ class CellPool:
                     continue
                 while len(self._ready) < self._size:
                     self._ready.append(await zygote.create_cell())
-            except ZygoteError as error:
+            except (ZygoteError, OSError) as error:  # such as descriptors that have run out
                 logger.warning("cannot make a cell, trying again: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import aerlock
@@ -170,7 +171,7 @@ class Zygote:
     async def _request_cell(self, warm: bool, limits: CellLimits) -> Cell:
         """Sends the descriptors of a new cell; the zygote forks it when it reads them."""
         self.made = cell_id = self.made + 1
-        pipes = [os.pipe() for _ in range(4)]
+        pipes = _open_pipes(4)
         (input_reader, input_writer), *outputs = pipes
         theirs = [input_reader, *(writer for _, writer in outputs)]
         ended = self._loop.create_future()
@@ -302,6 +303,19 @@ async def _until_cell_ready(cell: Cell) -> CellReady:
         exit_ = await cell.wait()
         raise ZygoteError(f"a cell ended before it was ready ({exit_}): {detail}")
     return first.ready
+
+
+def _open_pipes(count: int) -> list[tuple[int, int]]:
+    """Makes so many pipes or none; raises ZygoteError."""
+    pipes: list[tuple[int, int]] = []
+    try:
+        while len(pipes) < count:
+            pipes.append(os.pipe())
+    except OSError as error:
+        for fd in chain(*pipes):
+            os.close(fd)
+        raise ZygoteError(f"there are no pipes for a cell: {error}") from error
+    return pipes
 
 
 def _read_info(fields: dict[str, Any]) -> ZygoteInfo:
