@@ -8,6 +8,7 @@ for a unit with ``Delegate=yes``. Each cell gets a group of its own below.
 import logging
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
@@ -49,7 +50,13 @@ class CellGroup:
 
         Raises OSError.
         """
-        return [os.open(path / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) for _, path in self._groups]
+        with ExitStack() as opened:
+            doors = []
+            for _, path in self._groups:
+                doors.append(os.open(path / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC))
+                opened.callback(os.close, doors[-1])
+            opened.pop_all()
+        return doors
 
     @property
     def counts_threads(self) -> bool:

@@ -289,19 +289,6 @@ class Zygote:
         os.close(self._sandbox_fd)
 
 
-def _open_pipes(count: int) -> list[tuple[int, int]]:
-    """Makes so many pipes or none; raises ZygoteError."""
-    pipes: list[tuple[int, int]] = []
-    try:
-        while len(pipes) < count:
-            pipes.append(os.pipe())
-    except OSError as error:
-        for fd in chain(*pipes):
-            os.close(fd)
-        raise ZygoteError(f"there are no pipes for a cell: {error}") from error
-    return pipes
-
-
 async def _until_cell_ready(cell: Cell) -> CellReady:
     """Waits for a cell's first frame, which says what it has used; raises ZygoteError."""
     try:
@@ -316,6 +303,19 @@ async def _until_cell_ready(cell: Cell) -> CellReady:
         exit_ = await cell.wait()
         raise ZygoteError(f"a cell ended before it was ready ({exit_}): {detail}")
     return first.ready
+
+
+def _open_pipes(count: int) -> list[tuple[int, int]]:
+    """Makes so many pipes or none; raises ZygoteError."""
+    pipes: list[tuple[int, int]] = []
+    try:
+        while len(pipes) < count:
+            pipes.append(os.pipe())
+    except OSError as error:
+        for fd in chain(*pipes):
+            os.close(fd)
+        raise ZygoteError(f"there are no pipes for a cell: {error}") from error
+    return pipes
 
 
 def _read_info(fields: dict[str, Any]) -> ZygoteInfo:
