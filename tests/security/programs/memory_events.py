@@ -1,4 +1,4 @@
-# Hoards what waits for events: each descriptor watched by each, nested, with timers. Expected: true.
+# Hoards what waits for events and timers. Expected: true, descriptors bound them, and none watches others.
 import resource
 import select
 
@@ -8,26 +8,16 @@ from attack import syscall
 def main(backend, user_messenger, **kwargs):
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    polls, others, watches = [], [], 0
+    held = 0
+    while (timer := syscall("timerfd_create", 1, 0)) >= 0 and held < 2 * hard:
+        syscall("timerfd_settime", timer, 0, each_nanosecond(), 0)
+        held += 1 + (syscall("eventfd2", 0, 0) >= 0)
     try:
-        while True:
-            polls.append(select.epoll())
-            others.append(syscall("timerfd_create", 1, 0))
-            syscall("timerfd_settime", others[-1], 0, timer(), 0)
-            others.append(syscall("eventfd2", 0, 0))
+        select.epoll()
+        return False
     except OSError:
-        pass
-    for number, poll in enumerate(polls):
-        for fd in [*filter(lambda fd: fd >= 0, others), *(item.fileno() for item in polls[number + 1 :])]:
-            try:
-                poll.register(fd, select.EPOLLIN)
-                watches += 1
-            except OSError:
-                pass
-    for poll in polls:
-        poll.poll(0)
-    return len(polls) + len(others) <= hard and 0 < watches < hard * hard
+        return 0 < held <= hard
 
 
-def timer():
-    return b"".join(number.to_bytes(8, "little") for number in (0, 1, 0, 1))  # each nanosecond
+def each_nanosecond():
+    return b"".join(number.to_bytes(8, "little") for number in (0, 1, 0, 1))
