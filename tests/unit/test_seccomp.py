@@ -178,7 +178,8 @@ def test_foreign_architecture_and_x32_killed(program):
 @pytest.mark.parametrize("target", MACHINES)
 def test_no_number_outside_the_list_reaches_the_kernel(target):
     program, table = job_filter(target), machine(target)
-    always, checked = filters._ALLOWED.split(), [rule.name for rule in filters._CHECKED]
+    always = {name for name in filters._ALLOWED.split() if name in table.numbers}
+    checked = {rule.name for rule in filters._CHECKED if rule.name in table.numbers}
     reached = {
         number
         for number in NUMBERS
