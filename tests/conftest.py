@@ -11,7 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from aerlock.cli.unprivileged import EXECUTOR_UID, SERVERS_GID, command_as
+from aerlock.cli.unprivileged import EXECUTOR_GID, EXECUTOR_UID, command_as
 from aerlock.local_runtime import LocalRuntime, running_locally
 
 # How long an example takes says more of the machine than of the code.
@@ -47,7 +47,7 @@ def unprivileged_folder() -> Iterator[Path]:
     """A folder of the executor's uid, with a path short enough for a socket."""
     with tempfile.TemporaryDirectory(prefix="aerlock-") as name:
         if os.geteuid() == 0:
-            os.chown(name, EXECUTOR_UID, SERVERS_GID)
+            os.chown(name, EXECUTOR_UID, EXECUTOR_GID)
         yield Path(name)
 
 

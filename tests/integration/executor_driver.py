@@ -16,7 +16,7 @@ import grpc
 
 from aerlock.blob_directory import CHUNK_BYTES
 from aerlock.cgroup_hierarchies import DELEGATED, own_hierarchies
-from aerlock.cli.unprivileged import EXECUTOR_UID, SERVERS_GID, command_as
+from aerlock.cli.unprivileged import EXECUTOR_GID, EXECUTOR_UID, command_as
 from aerlock.v1 import jobs_pb2
 from aerlock.v1.values_pb2 import BlobRef
 from aerlock_executor.v1 import executor_pb2, executor_pb2_grpc
@@ -80,7 +80,7 @@ def executor_of_its_own(own_cgroup=True):
     """An executor in a folder of its own, not started yet and killed at the end."""
     with tempfile.TemporaryDirectory(prefix="aerlock-") as name:
         if os.geteuid() == 0:
-            os.chown(name, EXECUTOR_UID, SERVERS_GID)
+            os.chown(name, EXECUTOR_UID, EXECUTOR_GID)
         executor = Executor(Path(name), partial(_unprivileged, own_cgroup))
         try:
             yield executor

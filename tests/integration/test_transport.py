@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from aerlock import RuntimeService
-from aerlock.cli.unprivileged import EXECUTOR_UID, GATEWAY_UID, SERVERS_GID
+from aerlock.cli.unprivileged import EXECUTOR_UID, GATEWAY_UID
 from aerlock.exceptions import InputValueError, NotAuthorizedError, ServerUnavailableError
 from aerlock.v1 import jobs_pb2, jobs_pb2_grpc, server_pb2, server_pb2_grpc
 from aerlock_executor.v1 import executor_pb2, executor_pb2_grpc
@@ -62,7 +62,7 @@ class Files:
         path.write_bytes(content)
         path.chmod(mode)
         if os.geteuid() == 0:
-            os.chown(path, self._uid, SERVERS_GID)
+            os.chown(path, self._uid, self._uid)
         return path
 
 

@@ -49,6 +49,26 @@ def main(backend, user_messenger):
     while True:
         os.write(1, bytes(4096))
 """
+# Two jobs meet at a word of a file that both may read: one waits there, and the other wakes it.
+MEET = """
+import ctypes
+import os
+from aerlock_executor.cell.seccomp import machine
+
+WAIT, WAKE = 0, 1
+
+def main(backend, user_messenger, wake):
+    libc = ctypes.CDLL(None)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    place = libc.mmap(None, 4096, 1, 1, os.open(os.__file__, os.O_RDONLY), 0)
+    word = ctypes.c_int.from_address(place).value
+    futex = [ctypes.c_long(item) for item in (machine().numbers["futex"], place, WAKE if wake else WAIT)]
+    user_messenger.publish("there")
+    while wake and not libc.syscall(*futex, ctypes.c_long(1), None):
+        pass
+    return 0 if wake else libc.syscall(*futex, ctypes.c_long(word), None)
+"""
 FLOOD_SECONDS = 4
 CANARIES = 5
 # Beside a flood the executor, the gateway and the database work for it, which count as nobody's.
@@ -108,3 +128,11 @@ def test_readers_who_do_not_read_slow_down_nobody_and_lose_nothing(arena, contai
         assert arena.sizes()["gateway"].memory - before < READERS * READER_BYTES
         for response, reader in zip(first, readers, strict=True):
             assert [*response.events, *(event for rest in reader for event in rest.events)] == whole
+
+
+def test_jobs_that_want_to_can_signal_each_other(arena):
+    """What SECURITY.md does not promise: when this fails, it may."""
+    waiting = arena.attacker.start(arena.attacker.upload("meet", MEET), {"wake": False})
+    arena.await_interim(waiting)
+    waking = arena.neighbour.start(arena.neighbour.upload("meet", MEET), {"wake": True})
+    assert waking.result(timeout=60) == waiting.result(timeout=60) == 0

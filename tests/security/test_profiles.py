@@ -23,12 +23,12 @@ NAMES = {name for entry in PROFILE["syscalls"] for name in entry["names"]}
 ADDED = {"clone", "mount", "pivot_root", "sethostname", "umount2", "unshare"}
 # Of those that Docker's default refuses without capabilities.
 DANGEROUS = {
-    "acct", "add_key", "bpf", "chroot", "delete_module", "fanotify_init", "finit_module", "fsconfig",
-    "fsmount", "fsopen", "init_module", "io_uring_setup", "ioperm", "iopl", "kcmp", "kexec_file_load",
-    "kexec_load", "keyctl", "lookup_dcookie", "mbind", "mount_setattr", "move_mount", "open_by_handle_at",
-    "open_tree", "perf_event_open", "pidfd_getfd", "process_madvise", "quotactl", "reboot", "request_key",
-    "set_mempolicy", "setdomainname", "setns", "settimeofday", "swapoff", "swapon", "syslog", "umount",
-    "userfaultfd", "vhangup",
+    "acct", "add_key", "bpf", "chroot", "delete_module", "fanotify_init", "finit_module",
+    "fsconfig", "fsmount", "fsopen", "init_module", "io_uring_setup", "ioperm", "iopl", "kcmp",
+    "kexec_file_load", "kexec_load", "keyctl", "lookup_dcookie", "mbind", "mount_setattr",
+    "move_mount", "open_by_handle_at", "open_tree", "perf_event_open", "pidfd_getfd",
+    "process_madvise", "quotactl", "reboot", "request_key", "set_mempolicy", "setdomainname",
+    "setns", "settimeofday", "swapoff", "swapon", "syslog", "umount", "userfaultfd", "vhangup",
 }  # fmt: skip
 
 

@@ -5,7 +5,11 @@ import subprocess
 import sys
 
 COMMANDS = "\x1b]0;mine\x07\x9b2J\u202e\nanother row"
-RAISE = f"def main(backend, user_messenger):\n    raise ValueError({COMMANDS!r})\n"
+RAISE = f"""
+def main(backend, user_messenger):
+    print({COMMANDS!r})
+    raise ValueError({COMMANDS!r})
+"""
 
 
 def printed(arena, *arguments: str) -> str:
@@ -29,3 +33,9 @@ def test_terminal_of_an_admin_obeys_nothing_of_a_job(arena):
     assert all(line.isprintable() for line in shown.split("\n"))
     assert json.loads(shown)["tags"] == [COMMANDS]
     assert COMMANDS in json.loads(shown)["failure"]["message"]
+
+
+def test_logs_of_a_job_are_printed_as_they_are(arena):
+    job = arena.attacker.start(arena.attacker.upload("raise", RAISE))
+    job.wait_for_final_state(60)
+    assert COMMANDS in printed(arena, "job", "logs", job.job_id())

@@ -46,7 +46,7 @@ def test_syscall_numbers_match_libseccomp(name):
 
 @pytest.mark.parametrize("target", MACHINES)
 @pytest.mark.parametrize(
-    "name", ["read", "openat", "mmap", "futex", "exit_group", "clock_nanosleep", "epoll_pwait", "getrandom"]
+    "name", ["read", "openat", "mmap", "futex", "exit_group", "clock_nanosleep", "eventfd2", "getrandom"]
 )
 def test_job_makes_ordinary_calls_allowed(name, target):
     assert decide(job_filter(target), name, target=target) == ALLOW
@@ -56,11 +56,12 @@ def test_job_makes_ordinary_calls_allowed(name, target):
 @pytest.mark.parametrize(
     "name",
     [
-        "add_key", "bpf", "clone3", "flock", "fanotify_init", "inotify_init1", "io_uring_setup", "keyctl",
-        "memfd_create", "mount", "move_mount", "name_to_handle_at", "open_by_handle_at", "open_tree",
-        "perf_event_open", "personality", "pidfd_getfd", "pidfd_open", "pivot_root", "process_vm_readv",
-        "process_vm_writev", "ptrace", "request_key", "sendmsg", "sendmmsg", "setns", "shmget", "splice",
-        "sync", "umount2", "unshare", "userfaultfd", "vmsplice",
+        "add_key", "bpf", "clone3", "epoll_create1", "epoll_ctl", "epoll_pwait", "flock", "fanotify_init",
+        "inotify_init1", "io_uring_setup", "keyctl", "memfd_create", "mount", "move_mount",
+        "name_to_handle_at", "open_by_handle_at", "open_tree", "perf_event_open", "personality",
+        "pidfd_getfd", "pidfd_open", "pivot_root", "process_vm_readv", "process_vm_writev", "ptrace",
+        "request_key", "sendmsg", "sendmmsg", "setns", "shmget", "splice", "sync", "umount2", "unshare",
+        "userfaultfd", "vmsplice",
     ],
 )  # fmt: skip
 def test_job_makes_kernel_calls_not_implemented(name, target):
@@ -99,6 +100,23 @@ def test_job_makes_socket_pair_unix_only():
     assert decide(program, "socketpair", 16, 3) == fails(errno.EPERM)  # AF_NETLINK
     assert decide(program, "sendto", 3, 0x1000, 1) == ALLOW
     assert decide(program, "sendto", 3, 0x1000, 1, 0, 1 << 40) == fails(errno.EPERM)  # with an address
+    assert decide(program, "sendto", 3, 0x1000, 1, 0x4001) == fails(errno.EPERM)  # MSG_NOSIGNAL | MSG_OOB
+    assert decide(program, "recvfrom", 3, 0x1000, 1, 1) == fails(errno.EPERM)
+    assert decide(program, "recvfrom", 3, 0x1000, 1, 2) == ALLOW  # MSG_PEEK
+
+
+@pytest.mark.parametrize(("name", "argument"), [("poll", 1), ("ppoll", 1), ("select", 0), ("pselect6", 0)])
+def test_job_waits_for_few_files_at_a_time(name, argument):
+    program, before = job_filter("x86_64"), [1 << 40] * argument
+    for count in (0, 1, 15, 15 | 1 << 32):
+        assert decide(program, name, *before, count) == ALLOW
+    for count in (16, 256, 16 | 1 << 32, 0xFFFFFFFF):
+        assert decide(program, name, *before, count) == fails(errno.EINVAL)
+
+
+@pytest.mark.parametrize("advice", [12, 13, 20, 21, 100, 101])
+def test_job_advises_on_pages_of_others_refused(advice):
+    assert decide(job_filter("x86_64"), "madvise", 1 << 40, 4096, advice) == fails(errno.EPERM)
 
 
 def test_job_sends_and_takes_urgent_data_refused():
@@ -139,6 +157,16 @@ def test_job_sets_dumpable_refused_and_its_name_allowed():
 def test_job_changes_limits_of_init_refused():
     assert decide(job_filter("x86_64"), "prlimit64", 1) == fails(errno.EPERM)
     assert decide(job_filter("x86_64"), "prlimit64", 0) == ALLOW
+
+
+def test_job_changes_limit_of_core_dumps_refused():
+    program = job_filter("x86_64")
+    for kind in (4, 4 | 1 << 32):
+        assert decide(program, "setrlimit", kind, 1 << 40) == fails(errno.EPERM)
+        assert decide(program, "prlimit64", 0, kind, 1 << 40) == fails(errno.EPERM)
+    for kind in (3, 5, 15):
+        assert decide(program, "setrlimit", kind, 1 << 40) == ALLOW
+        assert decide(program, "prlimit64", 0, kind, 1 << 40) == ALLOW
 
 
 @pytest.mark.parametrize("program", [job_filter("x86_64"), zygote_filter("x86_64")], ids=["job", "zygote"])

@@ -35,10 +35,9 @@ _FILES = """
     pwritev pwritev2 read readlink readlinkat readv rename renameat renameat2 rmdir stat statfs statx
     symlink symlinkat truncate umask unlink unlinkat utime utimensat utimes write writev
 """
-_EVENTS = """
-    epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait eventfd eventfd2 pipe pipe2 poll
-    ppoll pselect6 select timerfd_create timerfd_gettime timerfd_settime
-"""
+# Not epoll: its watches stay when a descriptor is closed, so that one job can have all that the kernel gives
+# the uid, which is the executor's, too.
+_EVENTS = "eventfd eventfd2 pipe pipe2 timerfd_create timerfd_gettime timerfd_settime"
 _MEMORY = "brk membarrier mprotect mremap munmap"
 _SIGNALS = """
     alarm getitimer pause restart_syscall rt_sigaction rt_sigpending rt_sigprocmask rt_sigreturn
@@ -49,7 +48,7 @@ _PROCESS = """
     capget exit exit_group futex futex_waitv getcpu getegid geteuid getgid getgroups getpgid
     getpgrp getpid getppid getrandom getresgid getresuid getrlimit getrusage getsid gettid getuid rseq
     sched_get_priority_max sched_get_priority_min sched_getaffinity sched_getparam sched_getscheduler
-    sched_yield set_robust_list set_tid_address setrlimit sysinfo uname wait4 waitid
+    sched_yield set_robust_list set_tid_address sysinfo uname wait4 waitid
 """
 # A socket pair is what asyncio wakes its loop with. Without sendmsg no file
 # descriptor travels over it, without connect and addresses it leads nowhere.
@@ -93,6 +92,9 @@ _MADVICE = (0, 1, 2, 3, 4, 8, 10, 11, 14, 15, 16, 17, 18, 19, 102, 103)
 _SOCKET_OPTIONS = (3, 4, 38, 39)
 # MSG_PEEK MSG_DONTWAIT MSG_WAITALL MSG_NOSIGNAL. Not MSG_OOB, which has led out of sandboxes before.
 _MESSAGE_FLAGS = 0x2 | 0x40 | 0x100 | 0x4000
+_RLIMIT_CORE = 4
+_LIMITS_BUT_CORE = tuple(kind for kind in range(16) if kind != _RLIMIT_CORE)
+_ABOVE_15 = 0xFFFFFFF0
 
 _CHECKED = (
     # Threads, not processes: a job is one process, so that resource limits bound it exactly.
@@ -112,9 +114,16 @@ _CHECKED = (
     # Process 1 is the cell's init, which reports how the program ended.
     Rule("kill", _NOT_PERMITTED, (Check(0, (1,)),), ALLOW),
     Rule("tgkill", _NOT_PERMITTED, (Check(0, (1,)),), ALLOW),
-    Rule("prlimit64", ALLOW, (Check(0, (0,)),), _NOT_PERMITTED),
+    # With any limit but the 1 that it has, a crash would start the host's handler of core dumps.
+    Rule("prlimit64", ALLOW, (Check(0, (0,)), Check(1, _LIMITS_BUT_CORE)), _NOT_PERMITTED),
+    Rule("setrlimit", _NOT_PERMITTED, (Check(0, (_RLIMIT_CORE,)),), ALLOW),
     Rule("madvise", ALLOW, (Check(2, _MADVICE),), _NOT_PERMITTED),
     Rule("prctl", ALLOW, (Check(0, _PRCTL_OPTIONS),), _NOT_PERMITTED),
+    # A thread that waits for files holds them, also when their descriptors are closed and serve for others.
+    *(
+        Rule(name, ALLOW, (Check(argument, (0,), mask=_ABOVE_15),), fails(errno.EINVAL))
+        for name, argument in (("poll", 1), ("ppoll", 1), ("pselect6", 0), ("select", 0))
+    ),
     Rule("sendto", ALLOW, (Pointer(4), Check(3, (0,), mask=_ALL_BITS & ~_MESSAGE_FLAGS)), _NOT_PERMITTED),
     Rule("recvfrom", ALLOW, (Check(3, (0,), mask=_ALL_BITS & ~_MESSAGE_FLAGS),), _NOT_PERMITTED),
     Rule("getsockopt", ALLOW, (Check(2, _SOCKET_OPTIONS),), _NOT_PERMITTED),

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import resource
+import selectors
 import sys
 from typing import NoReturn, TextIO
 
@@ -63,7 +64,7 @@ def _bound_pools(cell_limits: CellLimits) -> None:
 
 
 def _part_from_zygote() -> None:
-    """Renews what a fork shares and a job must not: random state, output streams, logging."""
+    """Renews what a fork shares and a job must not: random state, output streams, logging, selectors."""
     np.random.seed()
     DEFAULT_RNG.bit_generator.state = np.random.PCG64().state
     for name, fd in (("stdout", 1), ("stderr", 2)):
@@ -71,6 +72,8 @@ def _part_from_zygote() -> None:
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+    # The zygote has chosen epoll, which its cells have not.
+    selectors.DefaultSelector = selectors.PollSelector  # type: ignore[misc]
 
 
 def _usage() -> CellReady:

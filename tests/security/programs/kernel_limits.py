@@ -4,7 +4,7 @@ import resource
 
 def main(backend, user_messenger, **kwargs):
     raised = []
-    for name in ("AS", "DATA", "NPROC", "NOFILE", "FSIZE", "CORE", "MEMLOCK", "SIGPENDING", "MSGQUEUE"):
+    for name in ("AS", "DATA", "NPROC", "NOFILE", "FSIZE", "MEMLOCK", "SIGPENDING", "MSGQUEUE"):
         kind = getattr(resource, f"RLIMIT_{name}")
         _, hard = resource.getrlimit(kind)
         if hard == resource.RLIM_INFINITY:

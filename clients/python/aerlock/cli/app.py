@@ -23,6 +23,7 @@ from aerlock.cli.commands import (
     doctor_command,
     executor_command,
     gateway_command,
+    server_environment,
 )
 from aerlock.cli.layout import Layout
 
@@ -188,7 +189,7 @@ def _exec_server(
         layout = Layout.choose(data_dir, runtime_dir)
         layout.make()
     arguments = command(layout, settings)
-    os.execv(arguments[0], arguments)  # noqa: S606
+    os.execve(arguments[0], arguments, server_environment())  # noqa: S606
 
 
 @contextmanager

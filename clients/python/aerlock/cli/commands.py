@@ -7,10 +7,16 @@ from pathlib import Path
 
 from aerlock.cli.layout import Layout
 from aerlock.cli.unprivileged import EXECUTOR_UID, GATEWAY_UID, command_as
+from aerlock.credentials import TOKEN_VARIABLE
 
 
 class CommandError(Exception):
     """A command cannot do what it was asked for; the text says why and what to do."""
+
+
+def server_environment() -> dict[str, str]:
+    """The variables that servers start with: the token of whoever starts them is not for them."""
+    return {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
 
 
 def gateway_command(layout: Layout, settings: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from aerlock.cli.unprivileged import EXECUTOR_UID, GATEWAY_UID, SERVERS_GID
+from aerlock.cli.unprivileged import EXECUTOR_UID, GATEWAY_GID, GATEWAY_UID
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,15 @@ class Layout:
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(0o750 if root else 0o700)
             if root:
-                os.chown(path, 0, SERVERS_GID)
+                os.chown(path, 0, GATEWAY_GID)
         for path, uid, mode in (
             (self.gateway_data, GATEWAY_UID, 0o700),
             (self.executor_data, EXECUTOR_UID, 0o700),
             (self.gateway_sockets, GATEWAY_UID, 0o750),
-            (self.executor_sockets, EXECUTOR_UID, 0o750),
+            # The socket in there gets the directory's group: the gateway's, which dials it.
+            (self.executor_sockets, EXECUTOR_UID, 0o2750),
         ):
             path.mkdir(exist_ok=True)
-            path.chmod(mode)
             if root:
-                os.chown(path, uid, SERVERS_GID)
+                os.chown(path, uid, GATEWAY_GID)
+            path.chmod(mode)

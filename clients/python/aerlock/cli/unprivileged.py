@@ -20,23 +20,22 @@ from aerlock.cgroup_hierarchies import delegate
 
 CLONE_NEWNS = 0x00020000
 
-# Fixed, so that nothing has to be added to /etc/passwd; two, so that the
-# executor cannot read the gateway's database.
-GATEWAY_UID = 58401
-EXECUTOR_UID = 58402
-SERVERS_GID = 58401
+# Fixed, so that nothing has to be added to /etc/passwd; two of each, so that the
+# executor cannot read the gateway's database, nor a key that its group may read.
+GATEWAY_UID = GATEWAY_GID = 58401
+EXECUTOR_UID = EXECUTOR_GID = 58402
 
 
 def command_as(
     uid: int, command: Sequence[str], reachable: Iterable[Path], own_cgroup: bool = False
 ) -> list[str]:
-    """Returns the command line that runs ``command`` under ``uid``: itself where we are not root.
+    """Returns the command line that runs ``command`` under ``uid`` and its gid: itself where we are not root.
 
     With ``own_cgroup`` it starts in control groups in which it may make more, where there are any.
     """
     if os.geteuid() != 0:
         return list(command)
-    prefix = [sys.executable, "-m", "aerlock.cli.unprivileged", "--uid", str(uid), "--gid", str(SERVERS_GID)]
+    prefix = [sys.executable, "-m", "aerlock.cli.unprivileged", "--uid", str(uid), "--gid", str(uid)]
     if own_cgroup:
         prefix.append("--own-cgroup")
     for path in reachable:

@@ -16,7 +16,13 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from aerlock.cgroup_hierarchies import remove_delegated
-from aerlock.cli.commands import CommandError, bootstrap_command, executor_command, gateway_command
+from aerlock.cli.commands import (
+    CommandError,
+    bootstrap_command,
+    executor_command,
+    gateway_command,
+    server_environment,
+)
 from aerlock.cli.layout import Layout
 from aerlock.credentials import Credentials, credentials_path, load_credentials, save_credentials
 from aerlock.exceptions import AerlockError
@@ -41,7 +47,11 @@ class Server:
     async def spawn(cls, name: str, command: Sequence[str]) -> Self:
         """Starts the process."""
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            env=server_environment(),
         )
         return cls(name, process)
 
