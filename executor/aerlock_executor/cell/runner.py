@@ -73,7 +73,7 @@ def _part_from_zygote() -> None:
         setattr(sys, f"__{name}__", stream)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
     # The zygote has chosen epoll, which its cells have not.
-    selectors.DefaultSelector = selectors.PollSelector  # type: ignore[misc]
+    selectors.DefaultSelector = selectors.PollSelector  # type: ignore[misc, assignment]
 
 
 def _usage() -> CellReady:
