@@ -95,7 +95,8 @@ def test_usage_is_on_the_job_once_it_has_ended(run):
     assert job.result(PATIENCE_SECONDS) == 50_000_000
     usage = job.usage()
     assert usage["cpu_seconds"] > 0
-    assert 50_000_000 <= usage["peak_memory_bytes"] < 150_000_000
+    # The kernel counts memory in batches of pages.
+    assert 49_000_000 <= usage["peak_memory_bytes"] < 150_000_000
     assert usage["output_bytes"] > 6
     assert usage["startup_seconds"] > 0
     assert usage["wall_seconds"] > 0.2

@@ -30,7 +30,7 @@ class Executor:
         self._command = command
         self.process = None
 
-    def start(self, **settings):
+    def start(self, prefix=(), **settings):
         environment = {
             **os.environ,
             **{f"AERLOCK_EXECUTOR_{name.upper()}": str(v) for name, v in settings.items()},
@@ -38,7 +38,7 @@ class Executor:
         arguments = ("-m", "aerlock_executor", "serve", "--data-dir", str(self.folder))
         arguments += ("--socket", str(self.folder / "executor.sock"))
         command = self._command(*arguments, writable=(self.folder,))
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
+        self.process = subprocess.Popen([*prefix, *command], stdout=subprocess.PIPE, env=environment)
         assert self.process.stdout.readline() == b"ready\n"
         self.channel = grpc.insecure_channel(f"unix:{self.folder}/executor.sock")
         self.stub = executor_pb2_grpc.ExecutorServiceStub(self.channel)

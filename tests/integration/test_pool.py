@@ -1,8 +1,6 @@
 """The pool: it is full again whatever the system has refused meanwhile."""
 
-import resource
 import time
-from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -40,17 +38,6 @@ def until_processes(executor, count, seconds=60):
         time.sleep(0.05)
 
 
-@contextmanager
-def open_files(limit):
-    """Processes that are started in here have this limit."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
 def test_pool_is_full_again_after_the_system_had_no_descriptors(executor):
     executor.start(slots=2, warm_cells=1)
     idle = processes_of(executor)
@@ -60,8 +47,7 @@ def test_pool_is_full_again_after_the_system_had_no_descriptors(executor):
     left = DESCRIPTORS_LEFT + len(groups_of_cells(executor.process.pid))
     descriptors = psutil.Process(executor.process.pid).num_fds()
     executor.stop()
-    with open_files(descriptors + left):
-        executor.start(slots=2, warm_cells=1, cancel_grace=0)
+    executor.start(("prlimit", f"--nofile={descriptors + left}"), slots=2, warm_cells=1, cancel_grace=0)
     waiting = executor.request(WAITS)
     stream = executor.stub.StartTask(waiting)
     until(stream, "interim_result")

@@ -111,6 +111,7 @@ def cell_of_the_stubborn(zygote: psutil.Process) -> dict[str, psutil.Process]:
     raise AssertionError("there is no such cell")
 
 
+@pytest.mark.parametrize("settings", [{}, {"sandbox": "landlock"}, {"insecure_no_sandbox": True}])
 def test_killed_supervisor_leaves_no_process_and_a_true_end(executor, settings):
     executor.start(warm_cells=1, **settings)
     stream = executor.stub.StartTask(executor.request(STUBBORN))

@@ -70,6 +70,7 @@ def main(backend, user_messenger, file, sockets, pids):
     for path in (*sockets, "\\0aerlock"):
         attempts[f"dial {path}"] = lambda path=path: dial(path)
     calls = {}
+    pids = [pid for pid in pids if pid != os.getpid()]  # it may be the cell that stood ready
     for pid in pids:
         for name in ("mem", "maps", "environ", "cmdline", "status", "fd", "task", "root", "cwd"):
             path = f"/proc/{pid}/{name}"
