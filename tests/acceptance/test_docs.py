@@ -2,12 +2,11 @@
 
 import json
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from acceptance.sessions import run_session
 
 from aerlock.codec.registry import TAGGED_TYPES
 from aerlock.program_metadata import read_metadata
@@ -23,16 +22,7 @@ def code_blocks(document: str, language: str) -> list[str]:
 
 def test_readme_session_runs_as_it_stands(stack):
     (session,) = code_blocks("README.md", "python")
-    result = subprocess.run(
-        [sys.executable, "-c", session],
-        env=stack.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    lines = result.stdout.splitlines()
+    lines = run_session(session, stack.environment)
     assert next(line for line in lines if line.startswith("{'round':")).startswith("{'round': 0, 'counts':")
     assert sum(line.startswith("{'round':") for line in lines) == 3
     assert "entangled" in lines
@@ -42,16 +32,7 @@ def test_readme_session_runs_as_it_stands(stack):
 def test_session_of_programs_runs_as_it_stands(make_stack):
     stack = make_stack()
     (session,) = code_blocks("docs/programs.md", "python")
-    result = subprocess.run(
-        [sys.executable, "-c", session],
-        env=stack.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    lines = result.stdout.splitlines()
+    lines = run_session(session, stack.environment)
     assert "    Minimum number of qubits: 5" in lines
     assert lines[-5:] == ["haha", "[3, 2, 1]", "haha", "['echo']", "haha"]
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from acceptance.sessions import run_session
 
 from aerlock import JobStatus, RuntimeInvalidStateError, RuntimeJobFailureError
 
@@ -42,11 +43,7 @@ def aerlock(stack):
 def test_session_of_cancelling_runs_as_it_stands(stack):
     blocks = re.findall(r"^```python\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
     (session,) = (block for block in blocks if "KeyboardInterrupt" in block)
-    command = [sys.executable, "-c", session]
-    environment = stack.environment
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=90, check=False)
-    assert result.returncode == 0, result.stderr
-    status, last, log, refusal = (line for line in result.stdout.splitlines() if line)
+    status, last, log, refusal = (line for line in run_session(session, stack.environment) if line)
     assert status == "JobStatus.CANCELLED"
     assert log == "stopped at " + re.fullmatch(r"\{'stopped_at': (\d+)\}", last)[1]
     assert refusal.endswith("was cancelled: it has no result.")

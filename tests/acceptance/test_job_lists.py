@@ -10,6 +10,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from acceptance.sessions import run_session
 from documents import code_block, printed_by
 
 from aerlock import (
@@ -262,16 +263,7 @@ def test_sessions_of_the_documentation_run_as_they_stand(make_stack):
     runtime = make_stack()
     environment = {**runtime.environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     session = code_block("jobs.md", "Lists", "python")
-    result = subprocess.run(
-        [sys.executable, "-c", session],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines() == printed_by(session)
+    assert run_session(session, environment) == printed_by(session)
     with RuntimeService(address=runtime.address, token=runtime.token) as service:
         job = service.run("hello-world", {**OPTIONS, "job_tags": ["paper"]}, {"iterations": 0})
         job.wait_for_final_state(60)

@@ -2,11 +2,10 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from acceptance.sessions import run_session
 
 from aerlock import InputValueError, ResourceLimits, RuntimeJobFailureError, RuntimeOptions, RuntimeService
 
@@ -207,15 +206,7 @@ def test_session_of_limits_in_the_documentation_says_what_it_says(stack):
     (session,) = re.findall(
         r"^```python\n(.*?)^```", text.split("## Limits\n")[1].split("\n## ")[0], re.M | re.S
     )
-    result = subprocess.run(
-        [sys.executable, "-c", session],
-        env=stack.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    numbers, reason, *message = result.stdout.splitlines()
+    lines = run_session(session, stack.environment)
+    numbers, reason, *message = lines
     assert (numbers, reason) == ("67108864 16", "MEMORY_LIMIT")
     assert any(line.endswith(" and the limit is 67,108,864.") for line in message)

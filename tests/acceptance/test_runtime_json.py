@@ -3,12 +3,11 @@
 import json
 import logging
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from acceptance.sessions import run_session
 from equality import same
 from json_samples import GOLDEN, bell
 
@@ -157,13 +156,4 @@ def test_documented_pair_reads_what_it_wrote():
 def test_documented_program_and_client_work_as_they_stand(service, stack):
     program_id = service.upload_program(PROGRAM_EXAMPLE, metadata=METADATA)
     client = f"program_id = {program_id!r}\n{CLIENT_EXAMPLE}"
-    result = subprocess.run(
-        [sys.executable, "-c", client],
-        env=stack.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines() == ["0 {0.5j}", "1 {0.5j}", "2 {0.5j}", "-1.5"]
+    assert run_session(client, stack.environment) == ["0 {0.5j}", "1 {0.5j}", "2 {0.5j}", "-1.5"]
