@@ -52,6 +52,13 @@ def test_health_and_reflection_answer_without_token(client):
     assert "aerlock.v1.ProgramService" in ProtoReflectionDescriptorDatabase(client.channel).get_services()
 
 
+def test_health_is_watched_without_a_token_as_often_as_anyone_likes(client):
+    """As SECURITY.md says: what the streams of strangers cost the gateway is for a proxy to bound."""
+    health = health_pb2_grpc.HealthStub(client.channel)
+    streams = [health.Watch(health_pb2.HealthCheckRequest()) for _ in range(200)]
+    assert {next(stream).status for stream in streams} == {health_pb2.HealthCheckResponse.SERVING}
+
+
 def test_reflection_that_is_turned_off_is_unimplemented(make_gateway):
     gateway = make_gateway()
     token = gateway.bootstrap()

@@ -17,6 +17,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status.rpc_status import to_status
 
 from aerlock_gateway.core.access import Account
+from aerlock_gateway.core.answers import Answers
 from aerlock_gateway.core.sessions import Session, Sessions, call_while_open, while_open
 from aerlock_gateway.errors import (
     ExhaustedError,
@@ -72,6 +73,7 @@ class AuthenticationInterceptor(grpc.aio.ServerInterceptor):
     def __init__(self, sessions: Sessions, open_services: Sequence[str]) -> None:
         self._sessions = sessions
         self._open = tuple(f"/{service}/" for service in open_services)
+        self._answers = Answers()
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
@@ -85,8 +87,13 @@ class AuthenticationInterceptor(grpc.aio.ServerInterceptor):
 
     async def _unary(self, method: str, behavior: Any, request: Any, context: Context) -> Any:
         session = await self._authenticate(context)
+        answer = self._answers.begin(session.account.name, method.rpartition("/")[2])
+        # The stubs have a class of callbacks for what is any callable.
+        context.add_done_callback(lambda _: answer.release())  # type: ignore[arg-type]
         # It may wait for its turn for long. A moment's grace is for the call that ends its own session.
-        return await call_while_open(session, lambda: behavior(request, context), at_once=False)
+        response = await call_while_open(session, lambda: behavior(request, context), at_once=False)
+        answer.is_made(response.ByteSize())
+        return response
 
     async def _upload(self, method: str, behavior: Any, requests: Any, context: Context) -> Any:
         session = await self._authenticate(context)
