@@ -26,6 +26,8 @@ READ_BYTES = 64 << 10
 # Output of one stream is gathered into one event until it has this size or age.
 LOG_EVENT_BYTES = 32 << 10
 LOG_EVENT_SECONDS = 0.1
+# Between two reads of output that is dropped, so that a flood of it takes little of the event loop.
+LOG_REST_SECONDS = 0.001
 # What an event costs beside its value, so that a flood of empty ones is bounded too.
 EVENT_OVERHEAD_BYTES = 128
 # What a blob costs beside its bytes: a file, and a look at it.
@@ -286,6 +288,7 @@ async def read_log(
                 budget.marked = True
                 event.log_output.dropped_bytes = budget.dropped_bytes
             elif not kept:
+                await asyncio.sleep(LOG_REST_SECONDS)
                 continue
             spool.append([now(event)])
     except OSError as error:

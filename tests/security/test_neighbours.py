@@ -1,6 +1,7 @@
 """What floods, and readers who do not read, take from the one beside them: no more than their share."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -112,6 +113,16 @@ def test_flood_takes_no_more_from_a_canary_than_spinning_does(arena, contained, 
         spinning = canary_seconds(arena, SPIN)
         flooding = canary_seconds(arena, FLOODS[flood])
     assert flooding <= MOST_BESIDE_A_FLOOD * spinning
+
+
+def test_flood_of_logs_leaves_the_executor_half_of_its_time(arena, contained):
+    supervisor = arena.server("supervisor")
+    program_id = arena.attacker.upload("flood", FLOODS["logs"], FLOOD_SECONDS)
+    with contained():
+        before, begin = sum(supervisor.cpu_times()[:2]), time.monotonic()
+        arena.attacker.events(arena.attacker.start(program_id).job_id())
+        used = sum(supervisor.cpu_times()[:2]) - before
+        assert used <= (time.monotonic() - begin) / 2
 
 
 def test_readers_who_do_not_read_slow_down_nobody_and_lose_nothing(arena, contained):
