@@ -24,7 +24,15 @@ class Environments:
         """The controllers of the control groups that each cell has."""
         pythons: dict[str, Path | None] = {DEFAULT: None, **settings.environments}
         self._pools = {
-            name: CellPool(limits, settings.warm_cells, settings.zygote_jobs, cgroups, python, settings.tier)
+            name: CellPool(
+                limits,
+                settings.warm_cells,
+                settings.zygote_jobs,
+                cgroups,
+                settings.data_dir,
+                python,
+                settings.tier,
+            )
             for name, python in pythons.items()
         }
 

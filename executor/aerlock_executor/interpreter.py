@@ -44,6 +44,15 @@ class Interpreter:
         python = path / "bin" / "python" if path.is_dir() else path
         return cls._of(await _ask(python))
 
+    def check_apart(self, data_dir: Path) -> None:
+        """Raises `InterpreterError` where ``data_dir`` lies among what every cell of this can read."""
+        place = data_dir.resolve()
+        for directory in self.directories:
+            if place.is_relative_to(directory):
+                raise InterpreterError(
+                    f"--data-dir {data_dir} lies in {directory}, which every job can read: choose another"
+                )
+
     @classmethod
     def _of(cls, described: dict[str, Any]) -> Self:
         executable = Path(described["executable"])

@@ -32,13 +32,18 @@ class CellPool:
         size: int,
         zygote_cells: int,
         cgroups: Cgroups,
+        data_dir: Path,
         python: Path | None = None,
         tier: Tier = Tier.FULL,
     ) -> None:
-        """``python`` is an interpreter or a virtual environment; None is this process's own."""
+        """``python`` is an interpreter or a virtual environment; None is this process's own.
+
+        It makes no cell that could read ``data_dir``.
+        """
         self._limits = limits
         self._zygote_cells = zygote_cells
         self._cgroups = cgroups
+        self._data_dir = data_dir
         self._python = python
         self._tier = tier
         self._size = size
@@ -114,6 +119,7 @@ class CellPool:
     async def _start_zygote(self) -> Zygote:
         try:
             interpreter = await Interpreter.at(self._python) if self._python else Interpreter.own()
+            interpreter.check_apart(self._data_dir)
         except InterpreterError as error:
             raise ZygoteError(str(error)) from error
         return await Zygote.start(self._limits, interpreter, self._cgroups, self._tier)

@@ -12,6 +12,7 @@ import pytest
 from integration.executor_driver import Executor, events_of, reason
 
 from aerlock.v1 import jobs_pb2
+from aerlock_executor.interpreter import Interpreter, InterpreterError
 from aerlock_executor.v1 import executor_pb2
 
 IMPORTS_EXTRA = """
@@ -107,6 +108,25 @@ def test_environment_that_cannot_run_cells_fails_its_jobs_and_no_others(executor
     assert reason(events) == "EXECUTOR_LOST"
     assert "could not make a cell" in events[-1].ended.failure.message
     assert executor.run("def main(*_): pass")[-1].ended.state == jobs_pb2.JOB_STATE_COMPLETED
+
+
+def test_environment_around_the_data_of_the_executor_gets_no_cell(executor):
+    """Its jobs could read the programs and values of all others: cells have the executor's uid."""
+    around = make_environment(executor.folder.parent, executor.folder.name)
+    executor.start(environments=named(around=around))
+    assert reason(executor.run(IMPORTS_EXTRA, environment="around")) == "EXECUTOR_LOST"
+    assert executor.run("def main(*_): pass")[-1].ended.state == jobs_pb2.JOB_STATE_COMPLETED
+
+
+@pytest.mark.parametrize("place", ["environment", "environment/data", "link/data"])
+def test_data_in_an_environment_is_refused(folder, place):
+    environment = folder / "environment"
+    environment.mkdir()
+    (folder / "link").symlink_to(environment)
+    interpreter = Interpreter("python", (str(environment),), ())
+    interpreter.check_apart(folder / "environments")
+    with pytest.raises(InterpreterError, match="every job can read"):
+        interpreter.check_apart(folder / place)
 
 
 def sleepers(executor) -> list[psutil.Process]:
