@@ -231,7 +231,8 @@ class FrameReader:
         if self._charged > self.max_bytes:
             raise _RefusedError.of(
                 FailureReason.FAILURE_REASON_OUTPUT_LIMIT,
-                f"The program's results took {self._charged:,} bytes; the limit is {self.max_bytes:,}.",
+                f"The program's results take more than their limit of {self.max_bytes:,} bytes;"
+                f" it was stopped when {self._charged:,} were counted.",
                 limit=self.max_bytes,
                 used=self._charged,
             )

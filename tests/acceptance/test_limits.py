@@ -123,7 +123,7 @@ def test_smallest_of_executor_program_and_job_counts_for_every_limit(limited, tu
     with pytest.raises(RuntimeJobFailureError) as raised:
         failed.result(timeout=60)
     assert raised.value.reason == "OUTPUT_LIMIT"
-    assert f"the limit is {smallest['result_bytes']:,}." in raised.value.message
+    assert f"more than their limit of {smallest['result_bytes']:,} bytes" in raised.value.message
 
 
 def test_limits_of_the_executor_are_in_the_servers_information(limited):
@@ -209,4 +209,4 @@ def test_session_of_limits_in_the_documentation_says_what_it_says(stack):
     lines = run_session(session, stack.environment)
     numbers, reason, *message = lines
     assert (numbers, reason) == ("67108864 16", "MEMORY_LIMIT")
-    assert any(line.endswith(" and the limit is 67,108,864.") for line in message)
+    assert any("beyond its limit of 67,108,864 bytes; at its peak it had" in line for line in message)

@@ -193,7 +193,11 @@ async def test_bytes_of_blobs_count_against_the_limit_before_they_are_whole(run)
     done = await run(*parts(bytes(1_000_000))[:-1], max_bytes=500_000)
     reason, message = done.failure
     assert reason == "OUTPUT_LIMIT"
-    assert re.fullmatch(r"The program's results took 5\d\d,\d{3} bytes; the limit is 500,000\.", message)
+    sentence = (
+        r"The program's results take more than their limit of 500,000 bytes;"
+        r" it was stopped when 5\d\d,\d{3} were counted\."
+    )
+    assert re.fullmatch(sentence, message)
     assert done.reader.output_bytes <= 600_000
 
 

@@ -452,7 +452,13 @@ class JobFailure(_message.Message):
     own frames.
     """
     limit: _builtins.float
-    """The limit that was hit and the use that hit it, in the unit of the limit."""
+    """The limit that was hit, in the unit that it is given in: seconds, bytes, a
+    number, or interim results a second; and the use of the program in the same
+    unit. Of memory that is the most that it had: far below the limit where one
+    large request was refused. Of results it is what was counted when the
+    program was stopped. Of their rate it is the average since the program last
+    kept to it, over five seconds at least.
+    """
     used: _builtins.float
     signal: _builtins.int
     """The signal that ended the program."""
