@@ -6,9 +6,14 @@ from typing import Any, Final
 
 from aerlock._times import to_duration
 from aerlock.exceptions import InputValueError
-from aerlock.resource_limits import ResourceLimits
+from aerlock.resource_limits import LIMIT_NAMES, ResourceLimits
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+OPTION_CURES: Final = {
+    "timeout": "that is max_execution_time.",
+    **dict.fromkeys(LIMIT_NAMES, "it belongs into limits."),
+}
+"""What to do with keys that people look for among the options."""
 
 
 @dataclass
