@@ -1,4 +1,4 @@
-"""What is said of a key that there is not: the one that was meant, or where it belongs; and those there are."""
+"""What is said of a key that there is not: which one was meant, or where it belongs, and those there are."""
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
