@@ -29,7 +29,10 @@ def test_terminal_of_an_admin_obeys_nothing_of_a_job(arena):
     assert len(lines) == 2
     assert lines[1].isprintable()
     assert r"\u001b]0;mine\u0007" in lines[1]
-    shown = printed(arena, "job", "show", job.job_id())
+    for_people = printed(arena, "job", "show", job.job_id())
+    assert all(line.isprintable() for line in for_people.split("\n"))
+    assert for_people.count(r"\u001b]0;mine\u0007") == 3  # tags, message, traceback
+    shown = printed(arena, "job", "show", job.job_id(), "--json")
     assert all(line.isprintable() for line in shown.split("\n"))
     assert json.loads(shown)["tags"] == [COMMANDS]
     assert COMMANDS in json.loads(shown)["failure"]["message"]
