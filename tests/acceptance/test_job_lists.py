@@ -338,6 +338,23 @@ def test_filter_that_is_empty_is_refused(stack, flag, name):
     assert f"{name} is empty" in aerlock(stack, "jobs", flag, "", check=False)
 
 
+@pytest.mark.parametrize("option", ["--created-after", "--created-before"])
+@pytest.mark.parametrize("text", ["nonsense", "", "2026-13-01", "yesterday"])
+def test_option_that_is_no_time_is_refused_by_name_with_an_example(stack, option, text):
+    told = aerlock(stack, "jobs", option, text, check=False)
+    words = " ".join(told.replace("│", " ").split())
+    assert f"'{option}': {text!r} is no time. Give one such as 2026-11-22 or 2026-11-22T18:30:00," in words
+    assert "Input should be" not in words
+
+
+@pytest.mark.parametrize("time", ["2020-01-01", "2020-01-01T18:30:00", "2020-01-01 18:30+01:00"])
+def test_option_takes_the_times_of_its_help(stack, service, time):
+    mark = os.urandom(4).hex()
+    job = service.run("hello-world", {**OPTIONS, "job_tags": [mark]}, {"iterations": 0})
+    assert job.job_id() in aerlock(stack, "jobs", "--tag", mark, "--created-after", time)
+    assert job.job_id() not in aerlock(stack, "jobs", "--tag", mark, "--created-before", time)
+
+
 def test_sessions_of_the_documentation_run_as_they_stand(make_stack):
     runtime = make_stack()
     environment = {**runtime.environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}

@@ -34,7 +34,26 @@ class State(StrEnum):
 
 JobId = Annotated[str, typer.Argument(help="Id of the job.")]
 JobIds = Annotated[list[str], typer.Argument(help="Ids of the jobs.")]
-Time = Annotated[datetime | None, typer.Option(help="Local time, as in 2026-11-22 or 2026-11-22T18:30:00.")]
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no time. Give one such as 2026-11-22 or 2026-11-22T18:30:00, which are local, or"
+            " 2026-11-22T18:30:00+01:00."
+        ) from None
+
+
+Time = Annotated[
+    datetime | None,
+    typer.Option(
+        parser=_time,
+        metavar="TIME",
+        help="Local time, as in 2026-11-22 or 2026-11-22T18:30:00; or with a zone.",
+    ),
+]
 
 
 def list_jobs(
