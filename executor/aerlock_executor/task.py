@@ -31,6 +31,10 @@ TERMINATE_SECONDS = 1.0
 """From SIGTERM to the end of the cell."""
 
 
+class _StoppedError(Exception):
+    """The task was stopped before it had a cell, which is in the ordinary course of things."""
+
+
 class Task:
     """Runs one program in one cell and writes all that comes of it to ``spool``."""
 
@@ -58,6 +62,8 @@ class Task:
         try:
             if not self._is_stopped:
                 await self._run_in(await self._take_cell(pool))
+        except _StoppedError:
+            logger.info("task %s was stopped before it had a cell", self.task_id)
         except ZygoteError as error:
             logger.warning("task %s has no cell: %s", self.task_id, error)
         except Exception:  # whatever it was, the task must end
@@ -66,14 +72,14 @@ class Task:
         await self._end()
 
     async def _take_cell(self, pool: CellPool) -> Cell:
-        """Waits for a cell; raises ZygoteError where none can be made, or the task is stopped before."""
+        """Waits for a cell; raises ZygoteError where none can be made, _StoppedError where none is needed."""
         self._taking = asyncio.ensure_future(pool.take(self._limits.cell))
         try:
             return await self._taking
         except asyncio.CancelledError:
             if not self._is_stopped:
                 raise
-            raise ZygoteError("it was stopped before it had one") from None
+            raise _StoppedError from None
         except ZygoteError:
             reason = FailureReason.FAILURE_REASON_EXECUTOR_LOST
             message = "The executor could not make a cell for the job; its log says why."

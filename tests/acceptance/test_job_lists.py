@@ -245,7 +245,8 @@ def test_commands_list_what_their_filters_take(stack, service):
     assert "[red]" in table
     assert jobs[1].job_id() not in table
     assert "not both" in aerlock(stack, "jobs", "--pending", "--state", "queued", check=False)
-    assert "no such job" in aerlock(stack, "job", "show", "0" * 20, check=False)
+    missing = "there is no such job; ListJobs shows yours, with all_accounts all that you may see"
+    assert missing in aerlock(stack, "job", "show", "0" * 20, check=False)
     assert aerlock(stack, "jobs", "--tag", mark, "--pending", "--json").strip() == "[]"
 
 
@@ -329,6 +330,7 @@ def test_commands_name_each_job_that_there_is_not_and_do_the_rest(stack, service
     unknown = ["0" * 20, "1" * 20]
     told = aerlock(stack, "job", "delete", unknown[0], job.job_id(), unknown[1], check=False)
     assert [f"no job '{one}'" in told for one in unknown] == [True, True]
+    assert "`aerlock jobs` shows yours, with --all-accounts all that you may see" in told
     assert f"deleted {job.job_id()}" in told
     assert unknown[0] in aerlock(stack, "job", "cancel", unknown[0], check=False)
 

@@ -67,11 +67,13 @@ def list_jobs(
     created_after: Time = None,
     created_before: Time = None,
     oldest_first: Annotated[bool, typer.Option("--oldest-first", help="Turn the order around.")] = False,
-    all_accounts: Annotated[bool, typer.Option("--all-accounts", help="Of everyone, for admins.")] = False,
+    all_accounts: Annotated[
+        bool, typer.Option("--all-accounts", help="Those of everyone, for admins; others see their own.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many jobs.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """List jobs, newest first; every filter that is given must take a job."""
+    """List your jobs, newest first; every filter that is given must take a job."""
     if state and pending is not None:
         fail("give --state, or --pending or --ended, and not both")
     with connected() as connection:
@@ -151,7 +153,11 @@ def _for_each(job_ids: list[str], action: Callable[[str], None]) -> None:
             action(job_id)
         except RuntimeJobNotFound:
             missing += 1
-            typer.echo(f"there is no job {job_id!r}; `aerlock jobs` shows yours", err=True)
+            typer.echo(
+                f"there is no job {job_id!r}; `aerlock jobs` shows yours, with --all-accounts all that you"
+                " may see",
+                err=True,
+            )
     if missing:
         raise typer.Exit(1)
 
