@@ -11,7 +11,7 @@ class Proxy:
     With ``idle_seconds`` it drops a connection that is silent for so long, as routers do.
     """
 
-    def __init__(self, target: str, idle_seconds: float | None = None) -> None:
+    def __init__(self, target: str, idle_seconds: float | None = None, recording: bool = False) -> None:
         host, _, port = target.rpartition(":")
         self._target = (host, int(port))
         self._idle_seconds = idle_seconds
@@ -23,6 +23,9 @@ class Proxy:
         self.refused = threading.Semaphore(0)
         """Released once for each connection that was refused."""
         self.connections = 0
+        self.carried = bytearray()
+        """What went through it, both ways, where it is recording."""
+        self._recording = recording
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -58,6 +61,8 @@ class Proxy:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 if not self.is_silent:
+                    if self._recording:
+                        self.carried += data
                     sink.sendall(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):

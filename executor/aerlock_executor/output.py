@@ -266,11 +266,21 @@ class LogBudget:
 
 
 async def read_log(
-    stream: asyncio.StreamReader, source: "LogSource.ValueType", budget: LogBudget, spool: Spool, fail: Fail
+    stream: asyncio.StreamReader,
+    source: "LogSource.ValueType",
+    budget: LogBudget,
+    spool: Spool,
+    fail: Fail,
+    hear: Callable[[bytes], None] | None = None,
 ) -> None:
-    """Reads stdout or stderr to its end: one event per 100 ms or 32 KiB, and a marker at the cap."""
+    """Reads stdout or stderr to its end: one event per 100 ms or 32 KiB, and a marker at the cap.
+
+    ``hear`` is told all of it, also what is dropped.
+    """
     try:
         while data := await _gather(stream):
+            if hear:
+                hear(data)
             kept = budget.admit(data)
             event = TaskEvent(log_output=LogOutput(source=source, data=kept))
             if budget.dropped_bytes and not budget.marked:

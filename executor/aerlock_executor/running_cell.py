@@ -39,6 +39,8 @@ class CellExit:
     peak_memory_bytes: int
     out_of_memory: bool = False
     refused_threads: int | None = None
+    scratch_full: bool = False
+    """Whether its scratch had no byte left when the program had ended."""
 
 
 @dataclass
@@ -62,6 +64,7 @@ class CellLife:
             signal=-code if code < 0 else None,
             cpu_seconds=max(0.0, own.get("cpu_seconds", 0.0) - self.used_before.cpu_seconds),
             peak_memory_bytes=max(0, own.get("peak_memory_bytes", 0) - self.used_before.peak_memory_bytes),
+            scratch_full=records.get("scratch_full", False),
         )
         self.ended.set_result(self._as_grouped(exit_))
 

@@ -14,6 +14,7 @@ from aerlock.v1.jobs_pb2 import (
     JobUsage,
 )
 from aerlock_executor.event_rate import EventRate
+from aerlock_executor.last_words import LastWords
 from aerlock_executor.limits import Limits
 from aerlock_executor.output import FrameReader, LogBudget, now, read_log, spool_failure
 from aerlock_executor.pool import CellPool
@@ -56,6 +57,7 @@ class Task:
             spool, blobs, limits.result_bytes, self.fail, EventRate(limits.events_per_second)
         )
         self._logs = LogBudget(limits.log_bytes)
+        self._last_words = LastWords()
 
     async def run(self, pool: CellPool) -> None:
         """Runs the task to its end, which is in the spool when this returns."""
@@ -131,7 +133,9 @@ class Task:
         readers = asyncio.gather(
             self._frames.read(cell.reader),
             read_log(cell.stdout, LOG_SOURCE_STDOUT, self._logs, self.spool, self.fail),
-            read_log(cell.stderr, LOG_SOURCE_STDERR, self._logs, self.spool, self.fail),
+            read_log(
+                cell.stderr, LOG_SOURCE_STDERR, self._logs, self.spool, self.fail, self._last_words.hear
+            ),
         )
         deadline = asyncio.get_running_loop().call_later(self._limits.wall_seconds, self._exceed_wall_time)
         try:
@@ -144,6 +148,7 @@ class Task:
             self._cell_gone = time.monotonic()
         self._seen.final_result = self._frames.final_result
         self._seen.reported = self._frames.reported
+        self._seen.last_words_limit = self._last_words.limit()
 
     async def _hand_over(self, cell: Cell) -> None:
         """Writes program and inputs to the cell; one that ends or is killed meanwhile ends this too."""

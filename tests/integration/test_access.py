@@ -368,6 +368,22 @@ def test_two_accounts_find_nothing_of_each_other(world, refused):
         world.jobs.CancelJob(jobs_pb2.CancelJobRequest(job_id=owned.job), metadata=world.tokens[who])
 
 
+def test_cursor_of_an_account_counts_what_others_do(world):
+    """What SECURITY.md does not promise: when this fails, it may."""
+    now, metadata = jobs_pb2.WatchJobsRequest(after_cursor=-1), world.tokens[Role.AUTHOR]
+
+    def cursor():
+        stream = world.jobs.WatchJobs(now, metadata=metadata, timeout=60)
+        try:
+            return next(stream).cursor
+        finally:
+            stream.cancel()
+
+    before = cursor()
+    world.run(world.tokens["other"])
+    assert cursor() > before
+
+
 def test_admin_lists_and_follows_the_jobs_of_everyone_where_it_asks_to(world):
     metadata = world.tokens[Role.ADMIN]
     request = jobs_pb2.ListJobsRequest(page_size=1000)

@@ -316,3 +316,13 @@ def test_rows_of_the_audit_cannot_be_changed_or_deleted(own):
     for statement in ("UPDATE audit SET account = 'x'", "DELETE FROM audit"):
         with own.gateway.database() as database, pytest.raises(sqlite3.IntegrityError, match="append-only"):
             database.execute(statement)
+
+
+def test_operator_can_change_the_audit_all_the_same(own):
+    """What SECURITY.md does not promise: when this fails, it may."""
+    own.gateway.stop()
+    with own.gateway.database() as database:
+        triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'"
+        for (name,) in database.execute(triggers).fetchall():
+            database.execute(f'DROP TRIGGER "{name}"')
+        assert database.execute("DELETE FROM audit").rowcount > 0

@@ -354,19 +354,6 @@ except RuntimeError: pass
     assert reason(events) == "THREAD_LIMIT", events[-1].ended.failure
 
 
-def test_library_that_exits_for_want_of_a_thread_is_at_that_limit(executor):
-    body = """
-import ctypes, glob, qiskit_aer
-(path,) = glob.glob(f"{qiskit_aer.__path__[0]}.libs/libgomp*")
-openmp = ctypes.CDLL(path)
-openmp.GOMP_parallel(ctypes.CDLL(None).getpid, None, 64, 0)
-"""
-    events = executor.run(program(body), limits=limits(threads=8))
-    # Only a control group counts what it refuses.
-    possible = ["THREAD_LIMIT"] if "pids" in delegable() else ["THREAD_LIMIT", "NO_RESULT"]
-    assert reason(events) in possible, events[-1].ended.failure
-
-
 def test_next_job_has_a_cell_of_the_pool_with_the_executors_own_limits(executor):
     scratch = (
         "import os\nstatus = os.statvfs('/tmp')\nreturn [status.f_blocks * status.f_frsize, status.f_ffree]"
@@ -384,6 +371,38 @@ def bounded(request):
         assert request.param or not groups_of_cells(executor.process.pid)
         executor.has_groups = request.param
         yield executor
+
+
+ABORT = {
+    "Rust": """
+from qiskit import QuantumCircuit
+circuit = QuantumCircuit(1)
+circuit.h(0)
+while True: circuit = circuit.compose(circuit)
+""",
+    "C++": """
+import ctypes
+ctypes.CDLL("libstdc++.so.6")._Znwm(ctypes.c_size_t(1 << 40))
+""",
+}
+
+
+@pytest.mark.parametrize("language", ABORT)
+def test_library_that_aborts_for_want_of_memory_is_at_that_limit(bounded, language):
+    events = bounded.run(program(ABORT[language]), limits=limits(memory_bytes=100 * MIB))
+    assert reason(events) == "MEMORY_LIMIT", events[-1].ended.failure
+    assert events[-1].ended.failure.limit == 100 * MIB
+
+
+def test_library_that_exits_for_want_of_a_thread_is_at_that_limit(bounded):
+    body = """
+import ctypes, glob, qiskit_aer
+(path,) = glob.glob(f"{qiskit_aer.__path__[0]}.libs/libgomp*")
+openmp = ctypes.CDLL(path)
+openmp.GOMP_parallel(ctypes.CDLL(None).getpid, None, 64, 0)
+"""
+    events = bounded.run(program(body), limits=limits(threads=8))
+    assert reason(events) == "THREAD_LIMIT", events[-1].ended.failure
 
 
 # Takes memory until there is no more, in a way that a program may, and returns how much it got.

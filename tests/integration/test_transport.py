@@ -5,7 +5,7 @@ import json
 import os
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import grpc
 import psutil
@@ -13,6 +13,7 @@ import pytest
 import trustme
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from proxy import Proxy
 
 from aerlock import RuntimeService
 from aerlock.cli.unprivileged import EXECUTOR_UID, GATEWAY_UID
@@ -207,6 +208,16 @@ def test_plaintext_from_elsewhere_is_refused_for_every_method(start_open, refuse
             ProtoReflectionDescriptorDatabase(channel).get_services()
         assert raised.value.code() == grpc.StatusCode.PERMISSION_DENIED
     assert token not in gateway.stderr
+
+
+def test_refused_peer_has_sent_its_token_already(start_open, refused):
+    """What SECURITY.md does not promise: when this fails, it may."""
+    _, port, token = start_open("198.51.100.0/24")
+    proxy = Proxy(f"{address_of_this_machine()}:{port}", recording=True)
+    with closing(proxy), grpc.insecure_channel(proxy.address) as channel:
+        method = server_pb2_grpc.ServerServiceStub(channel).GetServerInfo
+        assert refused(method, INFO, (("authorization", f"Bearer {token}"),)).reason == "PLAINTEXT_REFUSED"
+    assert token.encode() in proxy.carried
 
 
 def test_plaintext_from_this_machine_and_from_a_named_network_is_served(start_open):

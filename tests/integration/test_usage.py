@@ -47,7 +47,8 @@ return time.process_time() - before
 @pytest.mark.parametrize("end", ["return None", "raise ValueError", "import os; os.abort()"])
 def test_peak_memory_is_what_the_program_took(executor, end):
     usage, _ = run(executor, f"x = bytearray({100 * MIB})\ndel x\n{end}")
-    assert 100 * MIB <= usage.peak_memory_bytes < 150 * MIB
+    # A few pages fit into what the cell had freed by then.
+    assert 99 * MIB <= usage.peak_memory_bytes < 150 * MIB
 
 
 def test_small_program_has_none_of_the_memory_that_cells_share(executor):

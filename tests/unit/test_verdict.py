@@ -12,6 +12,7 @@ from aerlock.v1.jobs_pb2 import (
 )
 from aerlock.v1.values_pb2 import Value
 from aerlock_executor.cell.limits import CellLimits
+from aerlock_executor.last_words import LastWords
 from aerlock_executor.limit_failures import CLAIMED_LIMITS
 from aerlock_executor.limits import Limits
 from aerlock_executor.running_cell import CellExit
@@ -103,6 +104,57 @@ def test_numbers_of_a_claimed_limit_are_the_executors(claimed, limit, used):
 def test_library_that_ends_the_program_for_want_of_a_thread_is_at_that_limit(end, refused, reason):
     ways = {"exit_code": None, "signal": None, **end}
     exit_ = CellExit(**ways, cpu_seconds=0.1, peak_memory_bytes=1, refused_threads=refused)
+    failure = judge(Observations(exit=exit_), LIMITS).failure
+    assert FailureReason.Name(failure.reason) == f"FAILURE_REASON_{reason}"
+
+
+RUST = b"\nmemory allocation of 320000000 bytes failed\n"
+CPP = b"terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\n"
+STD_THREAD = (
+    b"terminate called after throwing an instance of 'std::system_error'\n"
+    b"  what():  Resource temporarily unavailable\n"
+)
+OPENMP = b"\nlibgomp: Thread creation failed: Resource temporarily unavailable\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "end", "refused", "reason"),
+    [
+        (RUST, {"signal": signal.SIGABRT}, None, "MEMORY_LIMIT"),
+        (RUST, {"signal": signal.SIGABRT}, 3, "MEMORY_LIMIT"),
+        (CPP, {"signal": signal.SIGABRT}, 0, "MEMORY_LIMIT"),
+        (RUST, {"signal": signal.SIGSEGV}, None, "CRASHED"),
+        (RUST, {"exit_code": 1}, None, "NO_RESULT"),
+        (STD_THREAD, {"signal": signal.SIGABRT}, None, "THREAD_LIMIT"),
+        (STD_THREAD, {"signal": signal.SIGABRT}, 0, "MEMORY_LIMIT"),
+        (OPENMP, {"exit_code": 1}, None, "THREAD_LIMIT"),
+        (OPENMP, {"exit_code": 1}, 0, "MEMORY_LIMIT"),
+        (OPENMP, {"exit_code": 0}, None, "NO_RESULT"),
+        (RUST + b"." * 4096, {"signal": signal.SIGABRT}, None, "CRASHED"),
+        (b"some trouble", {"signal": signal.SIGABRT}, None, "CRASHED"),
+    ],
+)
+def test_library_that_says_why_it_ends_the_program_is_at_that_limit(words, end, refused, reason):
+    heard = LastWords()
+    for byte in words:
+        heard.hear(bytes([byte]))
+    ways = {"exit_code": None, "signal": None, **end}
+    exit_ = CellExit(**ways, cpu_seconds=0.1, peak_memory_bytes=1, refused_threads=refused)
+    failure = judge(Observations(exit=exit_, last_words_limit=heard.limit()), LIMITS).failure
+    assert FailureReason.Name(failure.reason) == f"FAILURE_REASON_{reason}"
+
+
+@pytest.mark.parametrize(
+    ("number", "scratch_full", "reason"),
+    [
+        (signal.SIGXFSZ, False, "SCRATCH_BYTES_LIMIT"),
+        (signal.SIGBUS, True, "SCRATCH_BYTES_LIMIT"),
+        (signal.SIGBUS, False, "CRASHED"),
+        (signal.SIGSEGV, True, "CRASHED"),
+    ],
+)
+def test_program_that_the_kernel_ended_for_its_scratch_is_at_that_limit(number, scratch_full, reason):
+    exit_ = CellExit(None, number, 0.1, 1, scratch_full=scratch_full)
     failure = judge(Observations(exit=exit_), LIMITS).failure
     assert FailureReason.Name(failure.reason) == f"FAILURE_REASON_{reason}"
 

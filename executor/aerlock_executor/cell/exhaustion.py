@@ -12,7 +12,6 @@ from aerlock_executor.cell import limits
 MOST_EXCEPTIONS: Final = 1000
 """Python's report repeats an exception wherever it belongs: groups of one another would have no end."""
 
-_SCRATCH: Final = "/tmp"  # noqa: S108 - the cell's own
 # As Python says that a thread was refused; C++ says no more than the second, Rust the second and the third.
 _NO_THREAD: Final = "can't start new thread"
 _TRY_AGAIN: Final = os.strerror(errno.EAGAIN)
@@ -87,7 +86,7 @@ def _limit_of_system(error: OSError) -> Reason | None:
 
 def _limit_of_scratch(error: OSError) -> Reason:
     """What there is no room for: files, or bytes. Some may be gone again by now."""
-    status = os.statvfs(_SCRATCH)
+    status = os.statvfs(limits.SCRATCH)
     if status.f_ffree and status.f_bfree:
         # What makes a file names it, and what writes to one does not; shutil names both of a copy.
         no_files = error.filename is not None and error.filename2 is None

@@ -85,7 +85,7 @@ def _become_init(fds: CellFds, cell_limits: CellLimits, kept_roots: tuple[str, .
 
 def _become_program(fds: CellFds, cell_limits: CellLimits) -> None:
     os.setsid()
-    os.chdir("/tmp")  # noqa: S108 - the cell's own
+    os.chdir(limits.SCRATCH)
     linux.prctl(linux.PR_SET_DUMPABLE, 1)  # Its own memory, in its own /proc/self.
     begin_program(fds)
     limits.apply_fixed(cell_limits)
@@ -124,8 +124,15 @@ def _wait_as_init(fds: CellFds, program_pid: int) -> NoReturn:
         pass_on(wait_for_signal(), program_pid)
         pid, status, usage = os.wait4(program_pid, os.WNOHANG)
         if pid:
-            report(fds.status, status=status, usage=usage_record(usage))
+            report(fds.status, status=status, usage=usage_record(usage), scratch_full=_is_scratch_full())
             os._exit(0)
+
+
+def _is_scratch_full() -> bool:
+    try:
+        return not os.statvfs(limits.SCRATCH).f_bavail
+    except OSError:  # there is nothing that the program could have done to that, but its end is to be told
+        return False
 
 
 def map_ids(uid: int, gid: int) -> None:

@@ -28,6 +28,8 @@ _SPARE_TASKS = 1024
 _others = 0
 _status_fd: int | None = None
 
+SCRATCH: Final = "/tmp"  # noqa: S108 - the cell's own
+"""Where a program may write in the full tier; /dev/shm shares its room."""
 OWN_PROCESSES: Final = 2
 """The stub and init, which RLIMIT_NPROC and control groups count with the threads of the program."""
 SPARE_PROCESSES: Final = 1

@@ -1,4 +1,4 @@
-# Makes files full of holes and fills them through mappings. Expected: crashed by SIGBUS at the bound.
+# Makes files full of holes and fills them through mappings. Expected: ended by SIGBUS, at the limit.
 import ctypes
 import mmap
 import os

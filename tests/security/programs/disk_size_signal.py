@@ -1,4 +1,4 @@
-# Writes beyond the size of a file with the signal's own effect. Expected: crashed by SIGXFSZ.
+# Writes beyond the size of a file with the signal's own effect. Expected: ended by it at that limit.
 import os
 import signal
 
