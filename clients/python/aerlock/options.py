@@ -29,7 +29,7 @@ class RuntimeOptions:
     max_execution_time: float | None = None
     """Seconds, at most 365 days; the smallest of this, the program's and the server's limit counts."""
     job_tags: Sequence[str] | None = None
-    """At most 16, of at most 64 characters each."""
+    """At most 16, of 1 to 64 characters each, and no control characters."""
     limits: ResourceLimits | Mapping[str, Any] | None = None
     """What this job may use, where that is less than its program and the server allow."""
 

@@ -231,7 +231,9 @@ class Job(_message.Message):
         """As they are applied: defaults filled in, limits resolved."""
 
     @_builtins.property
-    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those that were set by an older server may hold control characters."""
+
     @_builtins.property
     def failure(self) -> Global___JobFailure:
         """Set when state is FAILED."""
@@ -663,7 +665,9 @@ class RunProgramRequest(_message.Message):
     def options(self) -> Global___JobOptions: ...
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """At most 16, of at most 64 characters each."""
+        """At most 16, of 1 to 64 characters each, none of which is a control
+        character (Unicode's category Cc, such as a newline).
+        """
 
     def __init__(
         self,
