@@ -116,4 +116,4 @@ def test_supervisor_keeps_few_short_warnings_of_known_codes(tmp_path):
 def test_warnings_count_as_output(tmp_path):
     flood = [CellFrame(warning=JobWarning(code="?", message="x" * 60_000))] * 30
     _, (failure,) = read(tmp_path, *flood)
-    assert "the limit is" in failure.message
+    assert "take more than their limit of " in failure.message
