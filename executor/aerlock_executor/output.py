@@ -28,8 +28,9 @@ LOG_EVENT_BYTES = 32 << 10
 LOG_EVENT_SECONDS = 0.1
 # What an event costs beside its value, so that a flood of empty ones is bounded too.
 EVENT_OVERHEAD_BYTES = 128
-# What a blob costs beside its bytes: a file, and a look at it.
-BLOB_OVERHEAD_BYTES = 4 << 10
+# What a blob costs beside its bytes: a file, a look at it, and the way to the gateway, which comes after the
+# program's end. A small one counts as much for the executor's cache and for an account's uploads.
+BLOB_OVERHEAD_BYTES = 64 << 10
 # A flood of frames takes a few milliseconds of the event loop at a time, and so does no large one.
 FRAMES_PER_TURN = 256
 LARGE_FRAME_BYTES = 16 << 10
