@@ -14,9 +14,11 @@ from aerlock.v1.jobs_pb2 import (
     JobUsage,
 )
 from aerlock_executor.event_rate import EventRate
+from aerlock_executor.frame_reader import FrameReader
 from aerlock_executor.last_words import LastWords
 from aerlock_executor.limits import Limits
-from aerlock_executor.output import FrameReader, LogBudget, now, read_log, spool_failure
+from aerlock_executor.log_reader import LogBudget, read_log
+from aerlock_executor.output import now, spool_failure
 from aerlock_executor.pool import CellPool
 from aerlock_executor.spool import Spool
 from aerlock_executor.task_blobs import TaskBlobs
