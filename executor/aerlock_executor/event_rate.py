@@ -30,10 +30,12 @@ class EventRate:
         return self._overflow(now) if self._level > self._room else None
 
     def _overflow(self, now: float) -> JobFailure:
-        seconds, limit = now - self._empty_since, self._per_second
+        # What may come at once is that of so many seconds: over these the rate is always above its limit.
+        seconds = max(float(RATE_SECONDS), now - self._empty_since)
+        limit, used = self._per_second, self._results / seconds
         message = (
-            f"The program published {self._results:,} results in {seconds:.1f} s; the limit is"
-            f" {limit:,.0f} a second, with what {RATE_SECONDS} s allow at once."
+            f"The program published {self._results:,} interim results within {seconds:,.1f} s,"
+            f" {used:,.2f} a second; the limit is {limit:,.0f} a second, and {self._room:,.0f} at once."
         )
         reason = FailureReason.FAILURE_REASON_EVENT_RATE_LIMIT
-        return JobFailure(reason=reason, message=message, limit=limit, used=self._results / max(1.0, seconds))
+        return JobFailure(reason=reason, message=message, limit=limit, used=used)

@@ -47,7 +47,12 @@ def at_claimed_limit(reported: JobFailure, limits: Limits, exit_: CellExit) -> J
 def out_of_memory(limits: Limits, exit_: CellExit) -> JobFailure:
     """Memory was refused to the program, or the kernel ended it for that."""
     reason, limit = FailureReason.FAILURE_REASON_MEMORY_LIMIT, limits.cell.memory_bytes
-    return at_limit(reason, "asked for more memory", exit_.peak_memory_bytes, limit, " bytes")
+    used = exit_.peak_memory_bytes  # far below the limit, where one large request was refused
+    did = "asked for memory that would have taken it" if used <= limit else "took memory"
+    message = (
+        f"The program {did} beyond its limit of {limit:,} bytes; at its peak it had {used:,} bytes in use."
+    )
+    return JobFailure(reason=reason, message=message, limit=limit, used=used)
 
 
 def out_of_threads(limits: Limits) -> JobFailure:

@@ -9,9 +9,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 
 from aerlock.server_process import (
-    BANNER,
     ISOLATION_HEALTH,
     StartError,
+    banner,
     bind,
     own_directory,
     start_on_socket,
@@ -44,7 +44,7 @@ async def serve(settings: ExecutorSettings) -> None:
     """
     stop = stop_event(settings.stop_on_stdin_eof)
     if settings.tier is Tier.NONE:
-        print(BANNER, file=sys.stderr, flush=True)
+        print(banner("executor"), file=sys.stderr, flush=True)
     with own_directory(settings.data_dir):
         try:
             supervisor = Supervisor(settings)

@@ -168,13 +168,19 @@ async def _chunks(store: BlobStore, sha256: str, offset: int) -> AsyncIterator[b
         check_blob_ref(BlobRef(sha256=sha256, size_bytes=1))
     except ValueBoundsError:
         raise UnknownBlobError("there is no such blob") from None
-    size = await asyncio.to_thread(store.size, sha256)
-    if not 0 <= offset <= size:
-        raise BlobOffsetError(f"offset must be from 0 to {size:,}")
-    while offset < size:
-        data = await asyncio.to_thread(store.read, sha256, offset)
+    size, data = await asyncio.to_thread(_first_chunk, store, sha256, offset)
+    while data:
         yield data
         offset += len(data)
+        data = await asyncio.to_thread(store.read, sha256, offset) if offset < size else b""
+
+
+def _first_chunk(store: BlobStore, sha256: str, offset: int) -> tuple[int, bytes]:
+    """Returns the length of a blob and its bytes from an offset on: all there is in one turn for most."""
+    size = store.size(sha256)
+    if not 0 <= offset <= size:
+        raise BlobOffsetError(f"offset must be from 0 to {size:,}")
+    return size, store.read(sha256, offset)
 
 
 async def _pages(spool: Spool, after_offset: int) -> AsyncIterator[bytes]:

@@ -11,8 +11,9 @@ from aerlock.v1.values_pb2 import BlobRef, MapValue
 from aerlock_executor.blobs import BlobStore
 from aerlock_executor.environments import Environments
 from aerlock_executor.errors import InvalidTaskError, NoSlotError, SpoolError, StoppingError, UnknownTaskError
+from aerlock_executor.frame_reader import LARGE_FRAME_BYTES
 from aerlock_executor.limits import cell_limits, limits_of
-from aerlock_executor.output import LARGE_FRAME_BYTES, now
+from aerlock_executor.output import now
 from aerlock_executor.pool import CellPool
 from aerlock_executor.settings import ExecutorSettings
 from aerlock_executor.spool import Spool

@@ -14,9 +14,11 @@ from aerlock.v1.jobs_pb2 import (
     JobUsage,
 )
 from aerlock_executor.event_rate import EventRate
+from aerlock_executor.frame_reader import FrameReader
 from aerlock_executor.last_words import LastWords
 from aerlock_executor.limits import Limits
-from aerlock_executor.output import FrameReader, LogBudget, now, read_log, spool_failure
+from aerlock_executor.log_reader import LogBudget, read_log
+from aerlock_executor.output import now, spool_failure
 from aerlock_executor.pool import CellPool
 from aerlock_executor.spool import Spool
 from aerlock_executor.task_blobs import TaskBlobs
@@ -30,6 +32,10 @@ logger = logging.getLogger(__name__)
 SPOOL_RETRY_SECONDS = 1.0
 TERMINATE_SECONDS = 1.0
 """From SIGTERM to the end of the cell."""
+
+
+class _StoppedError(Exception):
+    """The task was stopped before it had a cell, which is in the ordinary course of things."""
 
 
 class Task:
@@ -60,6 +66,8 @@ class Task:
         try:
             if not self._is_stopped:
                 await self._run_in(await self._take_cell(pool))
+        except _StoppedError:
+            logger.info("task %s was stopped before it had a cell", self.task_id)
         except ZygoteError as error:
             logger.warning("task %s has no cell: %s", self.task_id, error)
         except Exception:  # whatever it was, the task must end
@@ -68,14 +76,14 @@ class Task:
         await self._end()
 
     async def _take_cell(self, pool: CellPool) -> Cell:
-        """Waits for a cell; raises ZygoteError where none can be made, or the task is stopped before."""
+        """Waits for a cell; raises ZygoteError where none can be made, _StoppedError where none is needed."""
         self._taking = asyncio.ensure_future(pool.take(self._limits.cell))
         try:
             return await self._taking
         except asyncio.CancelledError:
             if not self._is_stopped:
                 raise
-            raise ZygoteError("it was stopped before it had one") from None
+            raise _StoppedError from None
         except ZygoteError:
             reason = FailureReason.FAILURE_REASON_EXECUTOR_LOST
             message = "The executor could not make a cell for the job; its log says why."

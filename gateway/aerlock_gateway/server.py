@@ -17,9 +17,9 @@ from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 
 from aerlock.server_process import (
-    BANNER,
     ISOLATION_HEALTH,
     StartError,
+    banner,
     bind,
     make_directory,
     own_directory,
@@ -196,7 +196,7 @@ def _executor_health(
 
     async def set_health(executor: ExecutorInfo | None) -> None:
         if executor and executor.isolation_tier == NONE:
-            print(BANNER, file=sys.stderr, flush=True)
+            print(banner("gateway"), file=sys.stderr, flush=True)
         for name, holds in (
             (_JOB_SERVICE, executor is not None),
             (ISOLATION_HEALTH, executor is not None and executor.isolation_tier == FULL),

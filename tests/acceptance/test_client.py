@@ -296,7 +296,11 @@ def test_wrong_input_is_refused_before_the_job_exists(service):
 def test_wrong_options_are_refused(service):
     for options, words in (
         ({}, "backend_name"),
-        ({**OPTIONS, "shots": 1}, "shots"),
+        ({**OPTIONS, "shots": 1}, "options have no 'shots': there are backend_name, image, "),
+        ({"backend": "aer_simulator"}, r"no 'backend': did you mean backend_name\? There are "),
+        ({**OPTIONS, "tags": ["a"]}, r"no 'tags': did you mean job_tags\? There are "),
+        ({**OPTIONS, "threads": 5}, r"no 'threads': it belongs into limits\. There are "),
+        ({**OPTIONS, "timeout": 5}, r"no 'timeout': that is max_execution_time\. There are "),
         ({**OPTIONS, "log_level": "LOUD"}, "log level"),
         ({**OPTIONS, "max_execution_time": 0}, "max_execution_time"),
     ):

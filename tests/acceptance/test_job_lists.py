@@ -1,9 +1,14 @@
 """Listing, tagging and deleting jobs from Python and the command line, as the original's tests have it."""
 
+import fcntl
 import json
 import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
 import threading
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -240,8 +245,83 @@ def test_commands_list_what_their_filters_take(stack, service):
     assert "[red]" in table
     assert jobs[1].job_id() not in table
     assert "not both" in aerlock(stack, "jobs", "--pending", "--state", "queued", check=False)
-    assert "no such job" in aerlock(stack, "job", "show", "0" * 20, check=False)
+    missing = "there is no such job; ListJobs shows yours, with all_accounts all that you may see"
+    assert missing in aerlock(stack, "job", "show", "0" * 20, check=False)
     assert aerlock(stack, "jobs", "--tag", mark, "--pending", "--json").strip() == "[]"
+
+
+def on_terminal(runtime, columns, *arguments):
+    """What a command prints to a terminal that is so wide."""
+    reader, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {name: value for name, value in runtime.environment.items() if name != "COLUMNS"}
+    command = [sys.executable, "-m", "aerlock.cli", *arguments]
+    with subprocess.Popen(command, env=environment, stdout=terminal) as process:
+        os.close(terminal)
+        printed = b""
+        try:
+            while part := os.read(reader, 4096):
+                printed += part
+        except OSError:  # how Linux says that nobody holds the terminal any more
+            pass
+    os.close(reader)
+    assert process.returncode == 0
+    return re.sub(r"\x1b\[[0-9;]*m", "", printed.decode()).splitlines()
+
+
+LONG_TAGS = [f"tag number {number} of a paper with a long name" for number in range(4)]
+
+
+def test_ids_are_whole_on_a_narrow_terminal_and_other_columns_give_way(stack, service):
+    mark = os.urandom(4).hex()
+    program = service.upload_program(SOURCE, {**METADATA, "name": "bell pair"})
+    job = service.run(program, {**OPTIONS, "job_tags": [mark, *LONG_TAGS]})
+    job.wait_for_final_state(60)
+    for columns in (80, 100, 200):
+        lines = on_terminal(stack, columns, "jobs", "--tag", mark)
+        assert len(lines) > 2
+        assert max(map(len, lines)) <= columns, lines
+        assert lines[1].split()[0] == job.job_id()
+        assert program in lines[1].split()
+        assert "completed" in lines[1]
+    assert job.job_id() in on_terminal(stack, 20, "jobs", "--tag", mark)[1]
+    assert "owner" in on_terminal(stack, 80, "jobs", "--all-accounts", "--limit", "1")[0].split()
+    audit = "\n".join(on_terminal(stack, 80, "audit", "--subject", job.job_id()))
+    assert job.job_id() in audit
+    assert f"program={program}" in audit
+
+
+def test_table_that_goes_to_no_terminal_has_a_line_for_each_entry(stack, service):
+    mark = os.urandom(4).hex()
+    jobs = [
+        service.run("hello-world", {**OPTIONS, "job_tags": [mark, *LONG_TAGS]}, {"iterations": 0})
+        for _ in range(2)
+    ]
+    lines = aerlock(stack, "jobs", "--tag", mark, "--oldest-first").splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ids(jobs)
+    assert all(", ".join(LONG_TAGS) in line for line in lines[1:])
+
+
+def test_job_is_shown_to_people_with_why_it_failed_and_what_it_used(stack, service):
+    source = "def main(backend, user_messenger): return len(bytearray(1 << 40))"
+    program = service.upload_program(source, METADATA)
+    job = service.run(program, {**OPTIONS, "job_tags": ["one", "two"]})
+    job.wait_for_final_state(60)
+    shown, _, traceback = aerlock(stack, "job", "show", job.job_id()).partition("\n\n")
+    lines = dict(re.split(" {2,}", line, maxsplit=1) for line in shown.splitlines())
+    assert lines["id"] == job.job_id()
+    assert (lines["state"], lines["reason"]) == ("failed", "MEMORY_LIMIT")
+    assert f"its limit of {lines['limit']} bytes" in lines["message"]
+    assert f"it had {lines['used']} bytes in use" in lines["message"]
+    assert (lines["program"], lines["backend"]) == (f"{program}, revision 1", "aer_simulator")
+    assert lines["tags"] == "one, two"
+    assert lines["created"] == job.creation_date.replace(tzinfo=None).isoformat(" ", "seconds")
+    assert {"started", "ended", "CPU time", "peak memory", "run"} <= set(lines)
+    assert traceback.startswith("Traceback (most recent call last):\n")
+    assert traceback.endswith("MemoryError\n")
+    as_json = json.loads(aerlock(stack, "job", "show", job.job_id(), "--json"))
+    assert as_json["failure"]["reason"] == "FAILURE_REASON_MEMORY_LIMIT"
+    assert f"{int(as_json['failure']['limit']):,}" == lines["limit"]
 
 
 def test_commands_name_each_job_that_there_is_not_and_do_the_rest(stack, service):
@@ -250,6 +330,7 @@ def test_commands_name_each_job_that_there_is_not_and_do_the_rest(stack, service
     unknown = ["0" * 20, "1" * 20]
     told = aerlock(stack, "job", "delete", unknown[0], job.job_id(), unknown[1], check=False)
     assert [f"no job '{one}'" in told for one in unknown] == [True, True]
+    assert "`aerlock jobs` shows yours, with --all-accounts all that you may see" in told
     assert f"deleted {job.job_id()}" in told
     assert unknown[0] in aerlock(stack, "job", "cancel", unknown[0], check=False)
 
@@ -257,6 +338,23 @@ def test_commands_name_each_job_that_there_is_not_and_do_the_rest(stack, service
 @pytest.mark.parametrize(("flag", "name"), [("--program", "program_id"), ("--backend", "backend_name")])
 def test_filter_that_is_empty_is_refused(stack, flag, name):
     assert f"{name} is empty" in aerlock(stack, "jobs", flag, "", check=False)
+
+
+@pytest.mark.parametrize("option", ["--created-after", "--created-before"])
+@pytest.mark.parametrize("text", ["nonsense", "", "2026-13-01", "yesterday"])
+def test_option_that_is_no_time_is_refused_by_name_with_an_example(stack, option, text):
+    told = aerlock(stack, "jobs", option, text, check=False)
+    words = " ".join(told.replace("│", " ").split())
+    assert f"'{option}': {text!r} is no time. Give one such as 2026-11-22 or 2026-11-22T18:30:00," in words
+    assert "Input should be" not in words
+
+
+@pytest.mark.parametrize("time", ["2020-01-01", "2020-01-01T18:30:00", "2020-01-01 18:30+01:00"])
+def test_option_takes_the_times_of_its_help(stack, service, time):
+    mark = os.urandom(4).hex()
+    job = service.run("hello-world", {**OPTIONS, "job_tags": [mark]}, {"iterations": 0})
+    assert job.job_id() in aerlock(stack, "jobs", "--tag", mark, "--created-after", time)
+    assert job.job_id() not in aerlock(stack, "jobs", "--tag", mark, "--created-before", time)
 
 
 def test_sessions_of_the_documentation_run_as_they_stand(make_stack):
@@ -276,6 +374,6 @@ def test_sessions_of_the_documentation_run_as_they_stand(make_stack):
             check=False,
         )
         assert shell.returncode == 0, shell.stderr
-        assert f'"job_id": "{job.job_id()}"' in shell.stdout
+        assert re.search(rf"^id +{job.job_id()}$", shell.stdout, re.MULTILINE)
         assert f"{job.job_id()} completed" in shell.stdout
         assert service.jobs(limit=None) == []

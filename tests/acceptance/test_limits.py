@@ -123,7 +123,7 @@ def test_smallest_of_executor_program_and_job_counts_for_every_limit(limited, tu
     with pytest.raises(RuntimeJobFailureError) as raised:
         failed.result(timeout=60)
     assert raised.value.reason == "OUTPUT_LIMIT"
-    assert f"the limit is {smallest['result_bytes']:,}." in raised.value.message
+    assert f"more than their limit of {smallest['result_bytes']:,} bytes" in raised.value.message
 
 
 def test_limits_of_the_executor_are_in_the_servers_information(limited):
@@ -169,9 +169,24 @@ def test_limit_that_cannot_be_is_refused_by_name(service, name, limit, sentence)
         service.upload_program(MEASURE, METADATA, limits={name: limit})
 
 
-@pytest.mark.parametrize("limits", [{"memory": 1}, 5, [], "none"])
-def test_limits_of_unknown_form_are_refused_with_those_that_there_are(service, limits):
-    words = "limits (have no 'memory': there are cpu_time, memory_bytes|must be a dict or ResourceLimits)"
+BESIDE = "max_execution_time belongs beside limits, not in them. There are cpu_time, "
+UNKNOWN = [
+    ({"memory": 1}, "limits have no 'memory': did you mean memory_bytes? There are cpu_time, memory_bytes, "),
+    ({"max_execution_time": 5}, f"limits have no 'max_execution_time': {BESIDE}"),
+    ({"timeout": 5}, f"limits have no 'timeout': {BESIDE}"),
+    ({"cpu_seconds": 5}, "limits have no 'cpu_seconds': that is cpu_time. There are cpu_time, "),
+    ({"opne_files": 99}, "limits have no 'opne_files': did you mean open_files? There are "),
+    ({"colour": 1}, "limits have no 'colour': there are cpu_time, memory_bytes, "),
+    ({5: 5}, "limits have no 5: there are cpu_time, "),
+    (5, "limits must be a dict or ResourceLimits, not int"),
+    ([], "limits must be a dict or ResourceLimits, not list"),
+    ("none", "limits must be a dict or ResourceLimits, not str"),
+]
+
+
+@pytest.mark.parametrize(("limits", "sentence"), UNKNOWN)
+def test_limits_of_unknown_form_are_refused_with_the_cure(service, limits, sentence):
+    words = re.escape(sentence)
     with pytest.raises(InputValueError, match=words):
         service.run("hello-world", {**BACKEND, "limits": limits})
     with pytest.raises(InputValueError, match=words):
@@ -209,4 +224,4 @@ def test_session_of_limits_in_the_documentation_says_what_it_says(stack):
     lines = run_session(session, stack.environment)
     numbers, reason, *message = lines
     assert (numbers, reason) == ("67108864 16", "MEMORY_LIMIT")
-    assert any(line.endswith(" and the limit is 67,108,864.") for line in message)
+    assert any("beyond its limit of 67,108,864 bytes; at its peak it had" in line for line in message)

@@ -221,6 +221,46 @@ def test_doctor_without_bubblewrap_names_the_cure_and_the_weaker_tier(tmp_path):
     assert "`--sandbox landlock`" in result.stdout
 
 
+@pytest.fixture
+def own_python(unprivileged_folder):
+    """A Python of this test's own, which can import all that this one can, and its environment."""
+    unprivileged_folder.chmod(0o755)
+    python = unprivileged_folder / "python"
+    shutil.copy(os.path.realpath(sys.executable), python)
+    python.chmod(0o755)
+    return python, {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+@pytest.mark.parametrize("command", ["doctor", "bootstrap", "gateway", "up"])
+def test_python_that_may_not_be_executed_is_one_sentence_with_the_cure(own_python, command):
+    python, environment = own_python
+    after_its_start = "import os, sys; os.chmod(sys.executable, 0); from aerlock.cli import main; main()"
+    flags = [] if command == "doctor" else ["--data-dir", str(python.parent / "data")]
+    result = subprocess.run(
+        [python, "-c", after_its_start, command, *flags],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert f"aerlock: cannot execute {python}: Permission denied. Let " in result.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts servers under other uids")
+def test_python_that_the_executors_uid_may_not_execute_is_a_sentence_with_the_cure(own_python):
+    python, environment = own_python
+    python.chmod(0o700)
+    os.chown(python, 0, 0)
+    command = [python, "-m", "aerlock.cli", "doctor"]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 1
+    assert f"uid 58402 cannot execute {python}: Permission denied. Let " in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_up_takes_the_flags_of_the_tier(unprivileged_folder):
     environment = {**os.environ, "AERLOCK_CREDENTIALS": str(unprivileged_folder / "credentials.json")}
     command = [sys.executable, "-m", "aerlock.cli", "up", "--data-dir", str(unprivileged_folder / "data")]

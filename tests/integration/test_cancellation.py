@@ -171,10 +171,11 @@ def test_signal_within_a_large_value_leaves_the_pipe_usable(executor):
         assert last.string_value == "what I have"
 
 
-def test_task_that_is_cancelled_before_its_cell_is_there_runs_nothing(executor):
+def cancel_before_its_cell(executor):
+    """The events of a task that is cancelled while no cell can be made."""
     bubblewrap = psutil.Process(executor.process.pid).children()[0]
     (zygote,) = bubblewrap.children()[0].children()
-    zygote.suspend()  # no cell can be made
+    zygote.suspend()
     try:
         request = executor.request(WAITS)
         stream = executor.stub.StartTask(request)
@@ -183,9 +184,24 @@ def test_task_that_is_cancelled_before_its_cell_is_there_runs_nothing(executor):
         cancel(executor, request.task_id)
     finally:
         zygote.resume()
-    events = events_of(stream)
+    return events_of(stream)
+
+
+def test_task_that_is_cancelled_before_its_cell_is_there_runs_nothing(executor):
+    events = cancel_before_its_cell(executor)
     check_cancelled(events)
     assert results(events) == []
+
+
+def test_task_that_is_cancelled_before_its_cell_is_there_is_no_warning_to_the_operator(capfd):
+    with executor_of_its_own() as executor:
+        executor.start(warm_cells=0)
+        check_cancelled(cancel_before_its_cell(executor))
+        executor.stop()
+    told = [line for line in capfd.readouterr().err.splitlines() if "aerlock_executor.task:" in line]
+    assert len(told) == 1, told
+    assert " INFO " in told[0]
+    assert "was stopped before it had a cell" in told[0]
 
 
 def test_cancelled_aer_run_ends_by_the_terminating_signal(executor):

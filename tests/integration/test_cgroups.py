@@ -27,8 +27,8 @@ def main(backend, user_messenger):
 # Enters the group whose doors are its descriptors, and touches memory that the group must not have.
 GREEDY = """
 import os, sys
-for door in map(int, sys.argv[1].split(",")):
-    os.write(door, b"0")
+for door in sys.argv[1].split():
+    os.write(int(door), b"0")
 print("in", flush=True)
 input()
 memory = bytearray(512 * 2**20)
@@ -44,7 +44,7 @@ MIB = 2**20
 groups = Cgroups.find()
 group = groups.create(CellLimits(128 * MIB, MIB, 1024, 32, 64))
 doors = group.open_doors()
-greedy = [sys.executable, "-c", sys.argv[1], ",".join(map(str, doors))]
+greedy = [sys.executable, "-c", sys.argv[1], " ".join(map(str, doors))]
 process = subprocess.Popen(greedy, stdin=-1, stdout=-1, text=True, pass_fds=doors)
 process.stdout.readline()
 group.begin()

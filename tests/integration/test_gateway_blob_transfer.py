@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import stat
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
@@ -304,13 +305,13 @@ async def test_results_are_here_before_their_events_and_the_events_are_plain(unp
 
 async def test_blob_of_many_results_is_looked_for_once(unprivileged_folder, monkeypatch):
     looked_for = []
-    is_here = BlobTransfer._is_here
+    fetch = BlobTransfer.fetch
 
-    async def noting(self, ref):
-        looked_for.append(ref.sha256)
-        return await is_here(self, ref)
+    async def noting(self, job_id, refs, progress):
+        looked_for.extend(ref.sha256 for ref in refs)
+        await fetch(self, job_id, refs, progress)
 
-    monkeypatch.setattr(BlobTransfer, "_is_here", noting)
+    monkeypatch.setattr(BlobTransfer, "fetch", noting)
     async with served(unprivileged_folder) as executor, linked(unprivileged_folder) as gateway:
         data = os.urandom(1000)
         executor.blobs[ref_of(data).sha256] = data
@@ -400,6 +401,127 @@ async def test_result_that_cannot_be_had_loses_the_job_and_has_its_task_forgotte
         assert not any(event.HasField("interim_result") for event in events)
         await executor.until_called("AckTask")
         assert not list(unprivileged_folder.rglob("escaped*"))
+
+
+def small_results(executor, count):
+    """Has the executor know a job with that many small blobs in one result."""
+    data = [b"result %d" % number for number in range(count)]
+    refs = [ref_of(content) for content in data]
+    executor.blobs.update((blob.sha256, content) for blob, content in zip(refs, data, strict=True))
+    executor.tasks["job"] = task_of(refs[0])
+    executor.tasks["job"][1].ClearField("blobs")
+    executor.tasks["job"][1].blobs.extend(refs)
+    return refs
+
+
+def note_flushes(monkeypatch):
+    """Returns what grows: inodes of files that are flushed, and names in folders at their flush."""
+    flushed, named, fsync = set(), set(), os.fsync
+
+    def noting(fd):
+        status = os.fstat(fd)
+        if stat.S_ISDIR(status.st_mode):
+            names = os.listdir(fd)  # noqa: PTH208 - Path takes no descriptor
+            fsync(fd)
+            named.update(names)
+        else:
+            fsync(fd)
+            flushed.add(status.st_ino)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    return flushed, named
+
+
+@pytest.mark.parametrize("here", [False, True], ids=["fetched", "here already"])
+async def test_many_small_results_are_flushed_with_their_names_before_their_event(
+    unprivileged_folder, monkeypatch, here
+):
+    async with served(unprivileged_folder) as executor, linked(unprivileged_folder) as gateway:
+        refs = small_results(executor, 200)
+        flushed, named = note_flushes(monkeypatch)
+        if here:
+            for blob in refs:
+                keep(gateway, executor.blobs[blob.sha256])
+            named.clear()  # as of a gateway that was killed before it flushed them
+        record_results, seen = BlobTransfer.record_results, []
+
+        def looking(self, connection, head, refs):
+            paths = [self._files.directory.path(blob.sha256) for blob in refs]
+            seen.extend(path.name for path in paths if path.stat().st_ino in flushed and path.name in named)
+            assert {path.parent.name for path in paths} <= named
+            record_results(self, connection, head, refs)
+
+        monkeypatch.setattr(BlobTransfer, "record_results", looking)
+        await run(gateway, "job")
+        assert (await events_of(gateway, "job"))[-1].state_change.state == JOB_STATE_COMPLETED
+        assert sorted(seen) == sorted(blob.sha256 for blob in refs)
+        assert len(executor.called("ReadBlob")) == (0 if here else 200)
+
+
+async def test_first_small_result_that_fails_ends_the_reading_of_the_others(unprivileged_folder):
+    async with served(unprivileged_folder) as executor, linked(unprivileged_folder) as gateway:
+        refs = small_results(executor, 100)
+        del executor.blobs[refs[50].sha256]
+        reading, most, together, ended = set(), [], asyncio.Event(), asyncio.Event()
+
+        async def hang_later(context, start):
+            reading.add(context)
+            most.append(len(reading))
+            if len(reading) == 4:
+                together.set()
+            try:
+                await together.wait()
+                if len(executor.called("ReadBlob")) > 50:
+                    await asyncio.Event().wait()
+            finally:
+                reading.remove(context)
+                if not reading:
+                    ended.set()
+
+        executor.disturb = hang_later
+        await run(gateway, "job")
+        assert "has lost a result" in failure_of(await events_of(gateway, "job"))
+        ended.clear()
+        if reading:
+            await asyncio.wait_for(ended.wait(), SOON)
+        assert max(most) == 4
+        assert len(executor.called("ReadBlob")) < 60
+
+
+async def test_next_gateway_reads_the_small_results_that_had_not_come(unprivileged_folder):
+    async with served(unprivileged_folder) as executor:
+        refs, halfway = small_results(executor, 100), asyncio.Event()
+
+        async def stop_halfway(context, start):
+            if len(executor.called("ReadBlob")) > 50:
+                halfway.set()
+                await asyncio.Event().wait()
+
+        executor.disturb = stop_halfway
+        async with linked(unprivileged_folder) as gateway:
+            await run(gateway, "job")
+            await asyncio.wait_for(halfway.wait(), SOON)
+        executor.disturb = executor.nothing
+        async with linked(unprivileged_folder) as gateway:
+            events = await events_of(gateway, "job")
+            assert [event.sequence for event in events] == [1, 2, 3, 4]
+            assert all(content(gateway, blob) == executor.blobs[blob.sha256] for blob in refs)
+        assert len(executor.called("ReadBlob")) <= 104
+
+
+async def test_small_results_that_find_no_room_wait_for_it(unprivileged_folder, monkeypatch):
+    async with served(unprivileged_folder) as executor, linked(unprivileged_folder) as gateway:
+        small_results(executor, 20)
+        room, asked = BlobFiles.room, []
+
+        def full_once(self):
+            asked.append(None)
+            return 0 if len(asked) == 10 else room(self)
+
+        monkeypatch.setattr(BlobFiles, "room", full_once)
+        await run(gateway, "job")
+        assert (await events_of(gateway, "job"))[-1].state_change.state == JOB_STATE_COMPLETED
+        assert len(asked) <= 24
 
 
 async def test_events_of_other_jobs_flow_while_a_large_result_comes(unprivileged_folder):

@@ -7,15 +7,18 @@ import signal
 import sqlite3
 import time
 import uuid
+from contextlib import closing
 from types import SimpleNamespace
 
 import grpc
 import pytest
 from integration.test_gateway_jobs import COUNTING, Jobs, interim, start_pair, states
 
+from aerlock import InputValueError, RuntimeService
 from aerlock.local_runtime import running_locally
 from aerlock.v1 import accounts_pb2, accounts_pb2_grpc, jobs_pb2, jobs_pb2_grpc, programs_pb2_grpc
 
+CONTROLS = ("\n", "\x00", "\x1b", "\x7f", "\x9b")
 QUEUED, RUNNING, CANCELLING, COMPLETED, FAILED, CANCELLED = range(1, 7)
 
 
@@ -152,6 +155,7 @@ def test_tags_are_changed_and_found_by(jobs, refused):
         ({"tags": ["x"] * 17}, "job.tags"),
         ({"tags": ["x" * 65]}, "job.tags"),
         ({"tags": [""]}, "job.tags"),
+        *(({"tags": ["fine", f"a{control}b"]}, "job.tags") for control in CONTROLS),
     ):
         request = jobs_pb2.UpdateJobRequest(job=jobs_pb2.Job(job_id=job.job_id, **fields))
         error = refused(jobs.client.jobs.UpdateJob, request, jobs.client.metadata)
@@ -162,6 +166,34 @@ def test_tags_are_changed_and_found_by(jobs, refused):
     error = refused(jobs.client.jobs.UpdateJob, request, jobs.client.metadata)
     assert set(error.violations) == {"update_mask"}
     assert jobs.get(job).tags == ["after its end"]
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_job_is_not_run_with_a_tag_that_has_a_control_character(jobs, refused, control):
+    request = jobs.request(jobs.counting, {"count": 0}, tags=["fine", f"a{control}b"])
+    error = refused(jobs.client.jobs.RunProgram, request, jobs.client.metadata)
+    assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
+    name = f"U+{ord(control):04X}"
+    assert error.violations == {"tags": f"has {name} in {f'a{control}b'!r}: leave control characters out"}
+
+
+def test_tag_with_a_control_character_of_an_older_server_is_read_found_and_replaced(make_stack):
+    runtime, old = make_stack(), "two\nlines"
+    with RuntimeService(address=runtime.address, token=runtime.token) as service:
+        options = {"backend_name": "aer_simulator", "job_tags": ["to be old"]}
+        job_id = service.run("hello-world", options, {"iterations": 0}).job_id()
+    runtime.stop()
+    with closing(sqlite3.connect(runtime.data_dir / "gateway/gateway.db")) as database, database:
+        database.execute("UPDATE jobs SET tags = ?", (json.dumps([old]),))
+        database.execute("UPDATE job_tags SET tag = ?", (old,))
+    runtime.start()
+    with RuntimeService(address=runtime.address, token=runtime.token) as service:
+        assert service.job(job_id).tags == [old]
+        (found,) = service.jobs(job_tags=[old])
+        assert found.job_id() == job_id
+        with pytest.raises(InputValueError, match=r"job\.tags.*leave control characters out"):
+            found.update_tags([old, "new"])
+        assert found.update_tags(["new"]) == ["new"]
 
 
 @pytest.mark.parametrize(

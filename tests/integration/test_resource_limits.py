@@ -35,18 +35,30 @@ OPEN = "files = [open('/dev/null') for _ in range(10_000)]"
 # field, limit, what the program does, reason, a part of the sentence
 LIMITS = [
     ("cpu_time", 1, SPIN, "CPU_LIMIT", "s of CPU time; the limit is 1 s"),
-    ("memory_bytes", 64 * MIB, "return len(bytearray(65 << 20))", "MEMORY_LIMIT", "the limit is 67,108,864."),
+    (
+        "memory_bytes",
+        64 * MIB,
+        "return len(bytearray(65 << 20))",
+        "MEMORY_LIMIT",
+        "asked for memory that would have taken it beyond its limit of 67,108,864 bytes; at its peak it had",
+    ),
     ("threads", 8, THREADS, "THREAD_LIMIT", "another thread; it used 8 threads, and the limit is 8."),
     ("scratch_bytes", MIB, FILL, "SCRATCH_BYTES_LIMIT", "used 1,048,576 bytes, and the limit is 1,048,576."),
     ("scratch_files", 16, FILES, "SCRATCH_FILES_LIMIT", "it used 16 files, and the limit is 16."),
     ("open_files", 32, OPEN, "OPEN_FILES_LIMIT", "it used 32 file descriptors, and the limit is 32."),
-    ("result_bytes", 1 << 10, "return bytes(2000)", "OUTPUT_LIMIT", "bytes; the limit is 1,024."),
+    (
+        "result_bytes",
+        1 << 10,
+        "return bytes(2000)",
+        "OUTPUT_LIMIT",
+        "take more than their limit of 1,024 bytes; it was stopped when 2,",
+    ),
     (
         "events_per_second",
         2,
         "for number in range(11): user_messenger.publish(number)",
         "EVENT_RATE_LIMIT",
-        "published 11 results in 0.",
+        "published 11 interim results within 5.0 s, 2.20 a second; the limit is 2 a second, and 10 at once.",
     ),
 ]
 NAMES = [limit[0] for limit in LIMITS]
@@ -480,7 +492,6 @@ return taken
         assert reason(events) == "MEMORY_LIMIT"
         assert ended.failure.limit == limit
         assert 0.9 * limit <= ended.failure.used <= limit + 40 * MIB
-        assert (
-            f"it used {int(ended.failure.used):,} bytes, and the limit is 67,108,864."
-            in ended.failure.message
-        )
+        sentence = f"limit of 67,108,864 bytes; at its peak it had {int(ended.failure.used):,} bytes in use."
+        assert sentence in ended.failure.message
+        assert ("took memory beyond" in ended.failure.message) == (ended.failure.used > limit)

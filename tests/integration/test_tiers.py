@@ -9,7 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from integration.executor_driver import executor_of_its_own
 
 from aerlock import RuntimeService
-from aerlock.server_process import BANNER
+from aerlock.server_process import banner
 from aerlock.v1.jobs_pb2 import JOB_STATE_COMPLETED, RunProgramRequest
 from aerlock.v1.server_pb2 import GetServerInfoRequest
 from aerlock_executor.cell.tiers import Tier
@@ -71,8 +71,11 @@ def test_job_of_a_weaker_tier_runs_and_everyone_is_told(make_stack, tier):
     assert any(f"tier is {tier}" in sentence for sentence in info.weaknesses)
     assert health(stack.address, "aerlock.isolation") == NOT_SERVING
     assert health(stack.address, "aerlock.v1.JobService") == SERVING
-    # At the start of both servers.
-    assert stack.stderr.count(BANNER) == (2 if tier is Tier.NONE else 0)
+    # Each of the two says it, and that it is the one.
+    assert stack.stderr.count("NOTHING ISOLATES") == (2 if tier is Tier.NONE else 0)
+    for server in ("gateway", "executor"):
+        assert stack.stderr.count(banner(server)) == (1 if tier is Tier.NONE else 0)
+        assert f"aerlock {server}: " in banner(server)
 
 
 def test_gateway_beyond_this_machine_uses_no_executor_that_isolates_nothing(pair, refused):

@@ -27,6 +27,8 @@ HERE = Path(__file__).parent
 LEARNS_NAMES = "files_servers"
 # The status of its own process, open since before it lost /proc.
 OTHERWISE = {"inheritance_descriptors": Expectation(result=[5])}
+# What the kernel notes on a file system that may be written, though not by programs.
+NOTED = "time of access"
 GROUPS = ("files", "inheritance", "kernel", "network", "persistence", "processes")
 RETURN_ONE = "def main(backend, user_messenger):\n    return 1\n"
 HANG = """
@@ -138,6 +140,8 @@ def check_end(arena: Arena, name: str, expected: Expectation) -> None:
         assert expected.message in end.failure.message
     finals = [from_value(event.final_result) for event in events if event.HasField("final_result")]
     if finals and expected.result is not ANY:
+        if isinstance(finals[0], list):
+            finals[0] = [found for found in finals[0] if found != NOTED]
         assert finals == [expected.result]
 
 

@@ -10,10 +10,10 @@ import pytest
 from aerlock import codec
 from aerlock.v1.jobs_pb2 import FailureReason
 from aerlock.v1.values_pb2 import BlobRef, ListValue, Value
-from aerlock_executor import output
+from aerlock_executor import frame_reader
 from aerlock_executor.blobs import BlobStore
 from aerlock_executor.cell.frames import encode_frame
-from aerlock_executor.output import BLOB_OVERHEAD_BYTES, FrameReader
+from aerlock_executor.frame_reader import BLOB_OVERHEAD_BYTES, FrameReader
 from aerlock_executor.spool import Spool
 from aerlock_executor.task_blobs import TaskBlobs
 from aerlock_executor.v1.cell_pb2 import CellBlobPart, CellFrame
@@ -193,7 +193,11 @@ async def test_bytes_of_blobs_count_against_the_limit_before_they_are_whole(run)
     done = await run(*parts(bytes(1_000_000))[:-1], max_bytes=500_000)
     reason, message = done.failure
     assert reason == "OUTPUT_LIMIT"
-    assert re.fullmatch(r"The program's results took 5\d\d,\d{3} bytes; the limit is 500,000\.", message)
+    sentence = (
+        r"The program's results take more than their limit of 500,000 bytes;"
+        r" it was stopped when 5\d\d,\d{3} were counted\."
+    )
+    assert re.fullmatch(sentence, message)
     assert done.reader.output_bytes <= 600_000
 
 
@@ -205,7 +209,7 @@ async def test_small_blobs_cost_more_than_their_bytes(run):
 
 
 async def test_more_blobs_than_a_task_may_write_are_an_output_limit(run, monkeypatch):
-    monkeypatch.setattr(output, "MAX_WRITTEN_BLOBS", 20)
+    monkeypatch.setattr(frame_reader, "MAX_WRITTEN_BLOBS", 20)
     done = await run(*[part(codec.to_value(1).SerializeToString(), True)] * 21)
     assert done.failure == ("OUTPUT_LIMIT", "The program wrote more than 20 large values.")
     done = await run(*[part(codec.to_value(1).SerializeToString(), True)] * 20)

@@ -107,6 +107,21 @@ def test_results_are_refused_once_some_time_had_more_than_its_rate_and_five_seco
             return
 
 
+@pytest.mark.parametrize(
+    ("steps", "used", "sentence"),
+    [
+        ([(0.0, 11)], 2.2, "11 interim results within 5.0 s, 2.20 a second; the limit is 2 a second, and 10"),
+        ([(0.0, 10), (4.0, 8), (8.0, 10)], 3.5, "28 interim results within 8.0 s, 3.50 a second; the"),
+        ([(9.0, 1), (60.0, 12)], 2.4, "12 interim results within 5.0 s, 2.40 a second; the limit is 2"),
+    ],
+)
+def test_rate_that_was_too_high_is_told_in_results_a_second(steps, used, sentence):
+    bucket = EventRate(2, 0.0)
+    *_, failure = [bucket.count(results, now) for now, results in steps]
+    assert failure.used == pytest.approx(used)
+    assert sentence in failure.message
+
+
 @given(st.integers(1, 1 << 30), st.floats(0, 1))
 def test_any_rate_is_allowed_where_there_is_no_limit(results, pause):
     bucket = EventRate(math.inf, 0.0)

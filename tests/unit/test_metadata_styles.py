@@ -175,7 +175,12 @@ def test_metadata_of_three_fields_is_enough(tmp_path):
         ({"parameters": [], "spec": {"parameters": {}}}, "both in metadata and in its spec"),
         ({"spec": []}, None),
         ({"spec": ["x"]}, "spec must be a dict"),
-        ({"nmae": "x"}, "unknown key 'nmae'"),
+        ({"nmae": "x"}, r"unknown key 'nmae': did you mean name\? There are name, description, "),
+        ({"timeout": 5}, r"unknown key 'timeout': that is max_execution_time\. There are "),
+        ({"memory_bytes": 5}, r"unknown key 'memory_bytes': it belongs into limits\. There are "),
+        ({"colour": 5}, "unknown key 'colour': there are name, description, "),
+        ({"spec": {"limits": {}}}, r"unknown key 'limits': it belongs beside spec, not in it\. There are b"),
+        ({"spec": {"params": {}}}, r"spec has the unknown key 'params': did you mean parameters\? There are"),
     ],
 )
 def test_metadata_of_no_shape_is_refused(metadata, words):

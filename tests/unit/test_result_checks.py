@@ -12,7 +12,7 @@ from aerlock.v1.values_pb2 import BlobRef, Value
 from aerlock_executor.blobs import BlobStore
 from aerlock_executor.cell.frames import encode_frame
 from aerlock_executor.cell.result_checks import LONGEST_MESSAGE, MOST_WARNINGS, ResultChecks
-from aerlock_executor.output import FrameReader
+from aerlock_executor.frame_reader import FrameReader
 from aerlock_executor.spool import Spool
 from aerlock_executor.task_blobs import TaskBlobs
 from aerlock_executor.v1.cell_pb2 import CellFrame
@@ -116,4 +116,4 @@ def test_supervisor_keeps_few_short_warnings_of_known_codes(tmp_path):
 def test_warnings_count_as_output(tmp_path):
     flood = [CellFrame(warning=JobWarning(code="?", message="x" * 60_000))] * 30
     _, (failure,) = read(tmp_path, *flood)
-    assert "the limit is" in failure.message
+    assert "take more than their limit of " in failure.message

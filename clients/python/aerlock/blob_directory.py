@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -35,8 +36,9 @@ class BlobBusyError(Exception):
 class BlobDirectory:
     """One directory of blobs, of which one process is the only writer.
 
-    With ``durable`` a blob that `find` knows survives a power cut. Methods block
-    on the disk: call them in a thread. What arrived of a blob whose writer went
+    With ``durable`` a blob that was finished survives a power cut; one that was
+    only placed does so from `sync_names` on. Methods block on the disk: call
+    them in a thread. What arrived of a blob whose writer went
     away is kept per ``owner``, so that nobody goes on with the bytes of another.
     """
 
@@ -56,6 +58,10 @@ class BlobDirectory:
         with contextlib.suppress(FileNotFoundError):
             return self.path(blob.sha256).stat().st_size == blob.size_bytes
         return False
+
+    def missing(self, blobs: Iterable[BlobRef]) -> list[BlobRef]:
+        """Returns those that are not there in the size that they say."""
+        return [blob for blob in blobs if not self.has(blob)]
 
     def written_bytes(self, blob: BlobRef, owner: str = "") -> int:
         """How many of the first bytes an interrupted writer of ``owner`` has left."""
@@ -117,9 +123,16 @@ class BlobDirectory:
         path = self.path(blob.sha256)
         path.parent.mkdir(mode=0o700, exist_ok=True)
         partial.replace(path)
+
+    def sync_names(self, blobs: Iterable[BlobRef]) -> None:
+        """Flushes to the disk, where this directory is a durable one, that these are there; raises OSError.
+
+        For many at once: they lie in 256 folders at most, and each is flushed once.
+        """
         if self._durable:
-            for folder in (path.parent, self._root):
+            for folder in sorted({self.path(blob.sha256).parent for blob in blobs}):
                 _sync_directory(folder)
+            _sync_directory(self._root)
 
     def release(self, partial: Path) -> None:
         """Lets the next writer begin."""
@@ -150,7 +163,7 @@ class BlobWriter:
         if offset:
             self._digest_kept(offset)
 
-    def write(self, data: bytes | memoryview) -> None:
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         """Appends; raises `BlobContentError` where that is more than the blob, and OSError."""
         view = memoryview(data)
         if self.written + len(view) > self._blob.size_bytes:
@@ -168,7 +181,15 @@ class BlobWriter:
         return self.written == self._blob.size_bytes
 
     def finish(self) -> None:
-        """Checks the digest and makes it a blob; raises `BlobContentError` and OSError."""
+        """Does what `place` does and flushes its name too; raises `BlobContentError` and OSError."""
+        self.place()
+        self._directory.sync_names([self._blob])
+
+    def place(self) -> None:
+        """Checks the digest and makes it a blob, whose bytes are on the disk where its directory is durable.
+
+        Its name is so only after `BlobDirectory.sync_names`. Raises `BlobContentError` and OSError.
+        """
         if not self.is_whole or self._digest.hexdigest() != self._blob.sha256:
             self._discard()
             raise BlobContentError("the data has another SHA-256 than the blob that was announced")

@@ -6,9 +6,14 @@ from typing import Any, Final
 
 from aerlock._times import to_duration
 from aerlock.exceptions import InputValueError
-from aerlock.resource_limits import ResourceLimits
+from aerlock.resource_limits import LIMIT_NAMES, ResourceLimits
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+OPTION_CURES: Final = {
+    "timeout": "that is max_execution_time.",
+    **dict.fromkeys(LIMIT_NAMES, "it belongs into limits."),
+}
+"""What to do with keys that people look for among the options."""
 
 
 @dataclass
@@ -24,7 +29,7 @@ class RuntimeOptions:
     max_execution_time: float | None = None
     """Seconds, at most 365 days; the smallest of this, the program's and the server's limit counts."""
     job_tags: Sequence[str] | None = None
-    """At most 16, of at most 64 characters each."""
+    """At most 16, of 1 to 64 characters each, and no control characters."""
     limits: ResourceLimits | Mapping[str, Any] | None = None
     """What this job may use, where that is less than its program and the server allow."""
 

@@ -8,12 +8,19 @@ from typing import Any, Final
 
 from aerlock.exceptions import InputValueError
 from aerlock.metadata_styles import schema_of
+from aerlock.resource_limits import LIMIT_NAMES
+from aerlock.unknown_keys import cure_of
 
 REQUIRED: Final = ("name", "description", "max_execution_time")
 METADATA_KEYS: Final = (*REQUIRED, "limits", "is_public", "spec")
 SCHEMAS: Final = ("parameters", "return_values", "interim_results")
 SPEC_KEYS: Final = ("backend_requirements", *SCHEMAS)
 
+_IN_METADATA: Final = {
+    "timeout": "that is max_execution_time.",
+    **dict.fromkeys(LIMIT_NAMES, "it belongs into limits."),
+}
+_IN_SPEC: Final = dict.fromkeys(METADATA_KEYS, "it belongs beside spec, not in it.")
 _MOST_NOTES: Final = 10
 _CALLER: Final = 4  # upload_program's caller, above read_metadata and upload_program
 
@@ -67,7 +74,10 @@ def _checked(name: str, value: object, keys: tuple[str, ...]) -> Mapping[str, An
         raise InputValueError(f"{name} must be a dict, not {type(value).__name__}")
     if unknown := [key for key in value if key not in keys]:
         known = METADATA_KEYS if keys[: len(METADATA_KEYS)] == METADATA_KEYS else keys
-        raise InputValueError(f"{name} has the unknown key {unknown[0]!r}: there are {', '.join(known)}")
+        cures = _IN_METADATA if known == METADATA_KEYS else _IN_SPEC
+        raise InputValueError(
+            f"{name} has the unknown key {unknown[0]!r}: {cure_of(unknown[0], known, cures)}"
+        )
     return value
 
 

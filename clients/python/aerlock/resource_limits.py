@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 
 from aerlock._times import to_duration, to_seconds
 from aerlock.exceptions import InputValueError
+from aerlock.unknown_keys import cure_of
 from aerlock.v1 import limits_pb2
 
 SMALLEST: Final = {
@@ -21,6 +22,11 @@ SMALLEST: Final = {
 }
 """The smallest that each limit may be, but for cpu_time; 0 is none."""
 
+_BESIDE: Final = "max_execution_time belongs beside limits, not in them."
+_CURES: Final = {
+    **dict.fromkeys(("cpu", "cpu_seconds"), "that is cpu_time."),
+    **dict.fromkeys(("max_execution_time", "timeout", "wall_time", "wall_seconds"), _BESIDE),
+}
 _FIELDS: Final = limits_pb2.ResourceLimits.DESCRIPTOR.fields_by_name
 
 
@@ -67,9 +73,10 @@ class ResourceLimits:
             return given
         if not isinstance(given, Mapping):
             raise InputValueError(f"{name} must be a dict or ResourceLimits, not {type(given).__name__}")
-        known = [field.name for field in fields(cls)]
-        if unknown := [key for key in given if key not in known]:
-            raise InputValueError(f"{name} have no {unknown[0]!r}: there are {', '.join(known)}")
+        if unknown := [key for key in given if key not in LIMIT_NAMES]:
+            raise InputValueError(
+                f"{name} have no {unknown[0]!r}: {cure_of(unknown[0], LIMIT_NAMES, _CURES)}"
+            )
         return cls(**given)
 
     @classmethod
@@ -91,6 +98,10 @@ class ResourceLimits:
     def to_dict(self) -> dict[str, Any]:
         """Those that are set, by name."""
         return {name: value for name, value in vars(self).items() if value is not None and value != 0}
+
+
+LIMIT_NAMES: Final = tuple(field.name for field in fields(ResourceLimits))
+"""What each limit is called, in a dict too."""
 
 
 def _checked(path: str, name: str, value: object) -> int:

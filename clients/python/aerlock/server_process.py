@@ -17,12 +17,17 @@ import grpc
 ISOLATION_HEALTH: Final = "aerlock.isolation"
 """A name in health, for probes that demand it: SERVING while programs run in the full tier."""
 
-BANNER: Final = """\
+_BANNER: Final = """\
 ****************************************************************************
-  NOTHING ISOLATES PROGRAMS HERE (tier none). Whoever may run one can do all
-  that the executor's user can do. For programs of your own alone.
+  aerlock {server}: NOTHING ISOLATES PROGRAMS HERE (tier none).
+  Whoever may run one can do all that the executor's user can do. For programs
+  of your own alone.
 ****************************************************************************"""
-"""What either server says when it starts to run programs without a sandbox."""
+
+
+def banner(server: str) -> str:
+    """What a server, by its name, says when it starts to run programs without a sandbox."""
+    return _BANNER.format(server=server)
 
 
 class StartError(Exception):

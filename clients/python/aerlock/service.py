@@ -18,10 +18,11 @@ from aerlock.backend_info import BackendInfo
 from aerlock.credentials import TlsFiles, resolve_credentials
 from aerlock.exceptions import InputValueError
 from aerlock.job import Callback, RuntimeJob
-from aerlock.options import RuntimeOptions
+from aerlock.options import OPTION_CURES, RuntimeOptions
 from aerlock.parameters import ParameterNamespace
 from aerlock.resource_limits import ResourceLimits
 from aerlock.result_decoder import ResultDecoder, check_decoder
+from aerlock.unknown_keys import cure_of
 from aerlock.v1 import backends_pb2, jobs_pb2, server_pb2
 from aerlock.v1.values_pb2 import MapValue
 
@@ -194,7 +195,9 @@ def _options(options: RuntimeOptions | Mapping[str, Any]) -> RuntimeOptions:
             raise InputValueError(f"options must be a dict or RuntimeOptions, not {type(options).__name__}")
         known = RuntimeOptions.__dataclass_fields__
         if unknown := [name for name in options if name not in known]:
-            raise InputValueError(f"options have no {unknown[0]!r}: there are {', '.join(known)}")
+            raise InputValueError(
+                f"options have no {unknown[0]!r}: {cure_of(unknown[0], known, OPTION_CURES)}"
+            )
         options = RuntimeOptions(**options)
     options.validate()
     return options

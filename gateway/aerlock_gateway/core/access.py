@@ -132,7 +132,10 @@ _MISSING: Final = {
         "PROGRAM_NOT_FOUND",
         "there is no such program or revision; ListPrograms shows those that you may run",
     ),
-    "job": ("JOB_NOT_FOUND", "there is no such job; ListJobs shows yours"),
+    "job": (
+        "JOB_NOT_FOUND",
+        "there is no such job; ListJobs shows yours, with all_accounts all that you may see",
+    ),
     "account": ("ACCOUNT_NOT_FOUND", "there is no such account; GetAccount without a name shows yours"),
     "token": ("TOKEN_NOT_FOUND", "there is no such token; ListTokens shows yours"),
 }

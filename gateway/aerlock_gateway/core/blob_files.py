@@ -32,10 +32,12 @@ class BlobFiles:
         """Runs ``work`` in a thread. Also a caller that is cancelled goes on only when ``work`` is done."""
         return await unbroken(asyncio.get_running_loop().run_in_executor(self._threads, work))
 
-    async def room(self) -> int:
-        """Returns how many bytes blobs may still take: the disk keeps something for the database."""
-        usage = await self.run(lambda: shutil.disk_usage(self._root))
-        return max(0, usage.free - _RESERVED_BYTES)
+    def room(self) -> int:
+        """Returns how many bytes blobs may still take: the disk keeps something for the database.
+
+        It touches the disk: call it in a thread.
+        """
+        return max(0, shutil.disk_usage(self._root).free - _RESERVED_BYTES)
 
     @asynccontextmanager
     async def writer(self, blob: BlobRef, offset: int, owner: str) -> AsyncIterator[BlobWriter]:

@@ -174,7 +174,7 @@ class BlobUploads:
                 " for, or wait: after a day without use they are deleted",
                 reason="UPLOADS_FULL",
             )
-        if sum(self._writing.values()) > await self._files.room():
+        if sum(self._writing.values()) > await self._files.run(self._files.room):
             raise _disk_full()
 
 

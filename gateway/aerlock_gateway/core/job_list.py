@@ -12,7 +12,7 @@ from aerlock.v1.jobs_pb2 import JOB_STATE_UNSPECIFIED, Job, JobState, ListJobsRe
 from aerlock_gateway.core import clock, paging
 from aerlock_gateway.core.access import Account
 from aerlock_gateway.core.jobs import to_messages, watched_owner
-from aerlock_gateway.core.tags import tag_violations
+from aerlock_gateway.core.tags import searched_tag_violations
 from aerlock_gateway.errors import InvalidArgumentError, Violation
 from aerlock_gateway.store import job_lists
 from aerlock_gateway.store.database import Database
@@ -71,7 +71,7 @@ def read_page(connection: sqlite3.Connection, listing: Listing, size: int) -> tu
 
 
 def _violations(request: ListJobsRequest) -> list[Violation]:
-    violations = list(tag_violations(request.tags, "tags"))
+    violations = list(searched_tag_violations(request.tags, "tags"))
     if request.order_by.strip() not in _ORDERS:
         violations.append(Violation("order_by", 'must be "create_time desc" or "create_time"'))
     if len(request.states) > _MOST_STATES or not _STATES.issuperset(request.states):

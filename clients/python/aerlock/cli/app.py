@@ -26,6 +26,7 @@ from aerlock.cli.commands import (
     server_environment,
 )
 from aerlock.cli.layout import Layout
+from aerlock.cli.unprivileged import why_not_executed
 
 app = typer.Typer(
     name="aerlock",
@@ -127,7 +128,8 @@ def bootstrap(data_dir: DataDir = None, runtime_dir: RuntimeDir = None) -> None:
     with _failures():
         layout = Layout.choose(data_dir, runtime_dir)
         layout.make()
-    raise typer.Exit(subprocess.run(bootstrap_command(layout), input="\n", text=True, check=False).returncode)
+        result = subprocess.run(bootstrap_command(layout), input="\n", text=True, check=False)
+    raise typer.Exit(result.returncode)
 
 
 @app.command()
@@ -139,7 +141,7 @@ def doctor(sandbox: Sandbox = None, insecure_no_sandbox: InsecureNoSandbox = Fal
     """
     with _failures():
         command = doctor_command(_isolation_settings(sandbox, insecure_no_sandbox))
-    result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     try:
         report = json.loads(result.stdout)
     except ValueError:
@@ -188,8 +190,8 @@ def _exec_server(
             os.execv(sys.executable, [sys.executable, "-m", module, "serve", "--help"])  # noqa: S606
         layout = Layout.choose(data_dir, runtime_dir)
         layout.make()
-    arguments = command(layout, settings)
-    os.execve(arguments[0], arguments, server_environment())  # noqa: S606
+        arguments = command(layout, settings)
+        os.execve(arguments[0], arguments, server_environment())  # noqa: S606
 
 
 @contextmanager
@@ -202,6 +204,8 @@ def _failures() -> Iterator[None]:
     except CommandError as error:
         _fail(str(error))
     except OSError as error:
+        if error.filename == sys.executable:  # by which each of them starts another process
+            _fail(why_not_executed(error.filename, error))
         _fail(f"cannot use {error.filename}: {error.strerror}")
 
 

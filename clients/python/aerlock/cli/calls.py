@@ -9,11 +9,9 @@ import typer
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Column, Table
 
 from aerlock._channel import Connection
+from aerlock.cli.tables import print_table
 from aerlock.credentials import resolve_credentials
 from aerlock.exceptions import AerlockError
 
@@ -67,19 +65,7 @@ def print_list(
     if as_json:
         typer.echo(json.dumps([to_dict(message) for message in messages], indent=2))
         return
-    # What comes first is an id or a name, to be copied: it is never cut.
-    columns = [Column(title, no_wrap=not number, overflow="fold") for number, title in enumerate(titles)]
-    table = Table(*columns, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(escape(visible(cell)) for cell in row))
-    Console(highlight=False, soft_wrap=True).print(table)
-
-
-def visible(text: str) -> str:
-    """One line of text of anyone's, with what a terminal would obey in place of printing as JSON escapes."""
-    return "".join(
-        character if character.isprintable() else json.dumps(character)[1:-1] for character in text
-    )
+    print_table(titles, rows)
 
 
 def to_dict(message: Message) -> dict[str, Any]:

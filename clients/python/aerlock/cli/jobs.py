@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from aerlock._job_filter import list_request
-from aerlock._times import to_local_time
-from aerlock.cli.calls import PAGE, Json, connected, fail, pages, print_list, to_dict, visible
+from aerlock.cli.calls import PAGE, Json, connected, fail, pages, print_list, to_dict
+from aerlock.cli.job_view import local_time, print_job, state_name
 from aerlock.cli.logs import print_logs
+from aerlock.cli.tables import visible
 from aerlock.exceptions import RuntimeJobNotFound
 from aerlock.v1 import jobs_pb2
 
@@ -33,7 +34,26 @@ class State(StrEnum):
 
 JobId = Annotated[str, typer.Argument(help="Id of the job.")]
 JobIds = Annotated[list[str], typer.Argument(help="Ids of the jobs.")]
-Time = Annotated[datetime | None, typer.Option(help="Local time, as in 2026-11-22 or 2026-11-22T18:30:00.")]
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no time. Give one such as 2026-11-22 or 2026-11-22T18:30:00, which are local, or"
+            " 2026-11-22T18:30:00+01:00."
+        ) from None
+
+
+Time = Annotated[
+    datetime | None,
+    typer.Option(
+        parser=_time,
+        metavar="TIME",
+        help="Local time, as in 2026-11-22 or 2026-11-22T18:30:00; or with a zone.",
+    ),
+]
 
 
 def list_jobs(
@@ -47,11 +67,13 @@ def list_jobs(
     created_after: Time = None,
     created_before: Time = None,
     oldest_first: Annotated[bool, typer.Option("--oldest-first", help="Turn the order around.")] = False,
-    all_accounts: Annotated[bool, typer.Option("--all-accounts", help="Of everyone, for admins.")] = False,
+    all_accounts: Annotated[
+        bool, typer.Option("--all-accounts", help="Those of everyone, for admins; others see their own.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many jobs.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """List jobs, newest first; every filter that is given must take a job."""
+    """List your jobs, newest first; every filter that is given must take a job."""
     if state and pending is not None:
         fail("give --state, or --pending or --ended, and not both")
     with connected() as connection:
@@ -69,15 +91,19 @@ def list_jobs(
         request.page_size = min(limit, PAGE)
         every = (job for page in pages(connection.jobs.ListJobs, request, connection) for job in page.jobs)
         jobs = list(islice(every, limit))
-    titles = ("id", "created", "state", "program", "backend", "owner", "tags")
-    print_list(titles, [_row(job) for job in jobs], jobs, as_json)
+    # One's own name on every line would only take room.
+    titles = ("id", "created", "state", "program", "backend", *(["owner"] if all_accounts else []), "tags")
+    print_list(titles, [_row(job, all_accounts) for job in jobs], jobs, as_json)
 
 
 @job_app.command("show")
-def show_job(job_id: JobId) -> None:
-    """Print what is known of a job, as JSON."""
+def show_job(job_id: JobId, as_json: Json = False) -> None:
+    """Print what is known of a job: its state, why it failed, its times and what it used."""
     with connected() as connection:
         job = connection.call(connection.jobs.GetJob, jobs_pb2.GetJobRequest(job_id=job_id)).job
+    if not as_json:
+        print_job(job)
+        return
     for line in json.dumps(to_dict(job), indent=2, ensure_ascii=False).split("\n"):
         typer.echo(visible(line))
 
@@ -102,7 +128,7 @@ def cancel_jobs(job_ids: JobIds) -> None:
         def cancel(job_id: str) -> None:
             request = jobs_pb2.CancelJobRequest(job_id=job_id)
             job = connection.call(connection.jobs.CancelJob, request).job
-            typer.echo(f"{job_id} {_state(job)}")
+            typer.echo(f"{job_id} {state_name(job)}")
 
         _for_each(job_ids, cancel)
 
@@ -127,7 +153,11 @@ def _for_each(job_ids: list[str], action: Callable[[str], None]) -> None:
             action(job_id)
         except RuntimeJobNotFound:
             missing += 1
-            typer.echo(f"there is no job {job_id!r}; `aerlock jobs` shows yours", err=True)
+            typer.echo(
+                f"there is no job {job_id!r}; `aerlock jobs` shows yours, with --all-accounts all that you"
+                " may see",
+                err=True,
+            )
     if missing:
         raise typer.Exit(1)
 
@@ -135,11 +165,7 @@ def _for_each(job_ids: list[str], action: Callable[[str], None]) -> None:
 _STATES = {state: jobs_pb2.JobState.Value(f"JOB_STATE_{state.upper()}") for state in State}
 
 
-def _state(job: jobs_pb2.Job) -> str:
-    return jobs_pb2.JobState.Name(job.state).removeprefix("JOB_STATE_").lower()
-
-
-def _row(job: jobs_pb2.Job) -> tuple[str, ...]:
-    created = to_local_time(job.times.create_time).isoformat(" ", "seconds")
+def _row(job: jobs_pb2.Job, with_owner: bool) -> tuple[str, ...]:
+    created, owner = local_time(job.times.create_time), [job.owner] if with_owner else []
     tags = ", ".join(job.tags)
-    return (job.job_id, created, _state(job), job.program_id, job.backend_name, job.owner, tags)
+    return (job.job_id, created, state_name(job), job.program_id, job.backend_name, *owner, tags)

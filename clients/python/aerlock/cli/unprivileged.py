@@ -43,6 +43,14 @@ def command_as(
     return [*prefix, "--", *command]
 
 
+def why_not_executed(path: str, error: OSError) -> str:
+    """The end of a sentence about a program that cannot be executed, with the cure."""
+    return (
+        f"cannot execute {path}: {error.strerror}. Let the user execute it and enter each folder on the way"
+        " to it, or install Python and Aerlock where the user may."
+    )
+
+
 def main() -> None:
     """Drops to the uid and gid given and replaces this process by the command."""
     parser = argparse.ArgumentParser(prog="aerlock.cli.unprivileged", description=__doc__)
@@ -72,7 +80,10 @@ def main() -> None:
         )
     if not os.access(Path.cwd(), os.X_OK):
         os.chdir("/")
-    os.execvp(arguments.command[0], arguments.command)  # noqa: S606
+    try:
+        os.execvp(arguments.command[0], arguments.command)  # noqa: S606
+    except OSError as error:
+        sys.exit(f"uid {arguments.uid} {why_not_executed(arguments.command[0], error)}")
 
 
 def _import_roots() -> list[Path]:

@@ -231,7 +231,9 @@ class Job(_message.Message):
         """As they are applied: defaults filled in, limits resolved."""
 
     @_builtins.property
-    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those that were set by an older server may hold control characters."""
+
     @_builtins.property
     def failure(self) -> Global___JobFailure:
         """Set when state is FAILED."""
@@ -452,7 +454,13 @@ class JobFailure(_message.Message):
     own frames.
     """
     limit: _builtins.float
-    """The limit that was hit and the use that hit it, in the unit of the limit."""
+    """The limit that was hit, in the unit that it is given in: seconds, bytes, a
+    number, or interim results a second; and the use of the program in the same
+    unit. Of memory that is the most that it had: far below the limit where one
+    large request was refused. Of results it is what was counted when the
+    program was stopped. Of their rate it is the average since the program last
+    kept to it, over five seconds at least.
+    """
     used: _builtins.float
     signal: _builtins.int
     """The signal that ended the program."""
@@ -657,7 +665,9 @@ class RunProgramRequest(_message.Message):
     def options(self) -> Global___JobOptions: ...
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """At most 16, of at most 64 characters each."""
+        """At most 16, of 1 to 64 characters each, none of which is a control
+        character (Unicode's category Cc, such as a newline).
+        """
 
     def __init__(
         self,

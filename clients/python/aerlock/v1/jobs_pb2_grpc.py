@@ -221,7 +221,7 @@ class JobServiceServicer:
         Errors:
         - NOT_FOUND (JOB_NOT_FOUND).
         - INVALID_ARGUMENT (INVALID_FIELD): update_mask names something else than
-        tags, or the tags are too many or too long.
+        tags, or the tags are not what RunProgramRequest.tags may be.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -138,7 +138,7 @@ class JobServiceStub:
     Errors:
     - NOT_FOUND (JOB_NOT_FOUND).
     - INVALID_ARGUMENT (INVALID_FIELD): update_mask names something else than
-      tags, or the tags are too many or too long.
+      tags, or the tags are not what RunProgramRequest.tags may be.
     """
     DeleteJob: _grpc.UnaryUnaryMultiCallable[_jobs_pb2.DeleteJobRequest, _jobs_pb2.DeleteJobResponse]
     """Deletes a job with its log, in any state, for good. A job that waits or
@@ -260,7 +260,7 @@ class JobServiceAsyncStub(JobServiceStub):
     Errors:
     - NOT_FOUND (JOB_NOT_FOUND).
     - INVALID_ARGUMENT (INVALID_FIELD): update_mask names something else than
-      tags, or the tags are too many or too long.
+      tags, or the tags are not what RunProgramRequest.tags may be.
     """
     DeleteJob: _aio.UnaryUnaryMultiCallable[_jobs_pb2.DeleteJobRequest, _jobs_pb2.DeleteJobResponse]  # type: ignore[assignment]
     """Deletes a job with its log, in any state, for good. A job that waits or
@@ -421,7 +421,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - NOT_FOUND (JOB_NOT_FOUND).
         - INVALID_ARGUMENT (INVALID_FIELD): update_mask names something else than
-          tags, or the tags are too many or too long.
+          tags, or the tags are not what RunProgramRequest.tags may be.
         """
 
     @_abc_1.abstractmethod
