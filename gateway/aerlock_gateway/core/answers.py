@@ -58,5 +58,5 @@ class Answer:
     def release(self) -> None:
         """Counts it no more: it was taken, or nobody waits for it."""
         self._untaken[self._account] -= self._size
-        # Without zeros: accounts come and go.
-        self._untaken += Counter()
+        if not self._untaken[self._account]:  # accounts come and go
+            del self._untaken[self._account]

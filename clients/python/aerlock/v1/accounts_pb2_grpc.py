@@ -32,6 +32,8 @@ class AccountServiceStub:
     - UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID): no token, or none that is
     known here: mistyped or revoked.
     - UNAUTHENTICATED (TOKEN_EXPIRED, ACCOUNT_DISABLED): the token was good once.
+    - RESOURCE_EXHAUSTED (ANSWERS_PENDING): clients of the account have not taken
+    64 MiB of answers to its calls; no stream ends in it. RetryInfo.
     An open stream ends within a second of its token being revoked
     (TOKEN_REVOKED) or expiring, or of its account being disabled.
 
@@ -95,6 +97,8 @@ class AccountServiceServicer:
     - UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID): no token, or none that is
     known here: mistyped or revoked.
     - UNAUTHENTICATED (TOKEN_EXPIRED, ACCOUNT_DISABLED): the token was good once.
+    - RESOURCE_EXHAUSTED (ANSWERS_PENDING): clients of the account have not taken
+    64 MiB of answers to its calls; no stream ends in it. RetryInfo.
     An open stream ends within a second of its token being revoked
     (TOKEN_REVOKED) or expiring, or of its account being disabled.
 
@@ -265,6 +269,8 @@ class AccountService:
     - UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID): no token, or none that is
     known here: mistyped or revoked.
     - UNAUTHENTICATED (TOKEN_EXPIRED, ACCOUNT_DISABLED): the token was good once.
+    - RESOURCE_EXHAUSTED (ANSWERS_PENDING): clients of the account have not taken
+    64 MiB of answers to its calls; no stream ends in it. RetryInfo.
     An open stream ends within a second of its token being revoked
     (TOKEN_REVOKED) or expiring, or of its account being disabled.
 

@@ -33,6 +33,8 @@ class AccountServiceStub:
     - UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID): no token, or none that is
       known here: mistyped or revoked.
     - UNAUTHENTICATED (TOKEN_EXPIRED, ACCOUNT_DISABLED): the token was good once.
+    - RESOURCE_EXHAUSTED (ANSWERS_PENDING): clients of the account have not taken
+      64 MiB of answers to its calls; no stream ends in it. RetryInfo.
     An open stream ends within a second of its token being revoked
     (TOKEN_REVOKED) or expiring, or of its account being disabled.
 
@@ -126,6 +128,8 @@ class AccountServiceAsyncStub(AccountServiceStub):
     - UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID): no token, or none that is
       known here: mistyped or revoked.
     - UNAUTHENTICATED (TOKEN_EXPIRED, ACCOUNT_DISABLED): the token was good once.
+    - RESOURCE_EXHAUSTED (ANSWERS_PENDING): clients of the account have not taken
+      64 MiB of answers to its calls; no stream ends in it. RetryInfo.
     An open stream ends within a second of its token being revoked
     (TOKEN_REVOKED) or expiring, or of its account being disabled.
 
@@ -215,6 +219,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
     - UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID): no token, or none that is
       known here: mistyped or revoked.
     - UNAUTHENTICATED (TOKEN_EXPIRED, ACCOUNT_DISABLED): the token was good once.
+    - RESOURCE_EXHAUSTED (ANSWERS_PENDING): clients of the account have not taken
+      64 MiB of answers to its calls; no stream ends in it. RetryInfo.
     An open stream ends within a second of its token being revoked
     (TOKEN_REVOKED) or expiring, or of its account being disabled.
 
